@@ -1,0 +1,131 @@
+"""The application: which endpoints there are, what a process opens when it starts and closes when it ends.
+
+Order of the layers around a request: Edge (id, measure, last resort), Cors where it is wanted, Litestar's router, the
+pipeline of `http/endpoint.py`.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from litestar import Litestar
+from litestar.types import ASGIApp
+
+from service.accounts import routes as accounts
+from service.accounts.authenticate import Authenticator
+from service.database.migrations import UPGRADE_COMMAND, is_current
+from service.database.store import open_store
+from service.http import operations, pages
+from service.http.cors import Cors
+from service.http.edge import Edge
+from service.http.endpoint import Endpoint
+from service.http.log import configure_logging
+from service.http.rate_limit import RateLimits
+from service.http.routing import answer_exception, route_handlers
+from service.http.services import Services
+from service.idempotency import routes as idempotency
+from service.inventory import events_routes, seats_routes, stock_routes
+from service.inventory.availability import AvailabilityReader
+from service.outbox import routes as outbox
+from service.reservations import routes as reservations
+from service.reservations.command_engine import CommandEngine
+from service.settings import Settings
+from service.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *events_routes.ENDPOINTS,
+    *seats_routes.ENDPOINTS,
+    *stock_routes.ENDPOINTS,
+    *reservations.ENDPOINTS,
+    *outbox.ENDPOINTS,
+    *idempotency.ENDPOINTS,
+    *accounts.ENDPOINTS,
+)
+
+
+class SchemaNotCurrent(RuntimeError):  # noqa: N818 - a fact
+    """The database's schema is not the one that this version works with."""
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The ASGI application. It opens nothing before its lifespan starts, which raises StoreUnreachable, SessionError,
+    SchemaNotCurrent."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with running(settings) as services:
+            app.state.services = services
+            yield
+
+    endpoints = list(ENDPOINTS)
+    if settings.bench_endpoints:
+        endpoints.append(operations.echo_endpoint(reservations.create_reservation))
+    app: ASGIApp = Litestar(
+        route_handlers=[*route_handlers(endpoints), *operations.HANDLERS, *pages.handlers(ENDPOINTS)],
+        exception_handlers={Exception: answer_exception},
+        lifespan=[lifespan],
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,  # the pipeline has its own limit
+    )
+    origins = [origin for part in settings.cors_origins.split(",") if (origin := part.strip())]
+    if origins:
+        app = Cors(app, origins)
+    return Edge(app)
+
+
+def create_app_from_environment() -> ASGIApp:
+    """What a server process runs, whoever started it: settings and logs are its own."""
+    settings = Settings.from_environment(os.environ)
+    configure_logging(settings)
+    return create_app(settings)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    """Everything that serves requests, open for as long as the block runs; then drained and closed."""
+    store = await open_store(settings)
+    try:
+        if not await is_current(store):
+            raise SchemaNotCurrent(f"The database's schema is not current. Run `{UPGRADE_COMMAND}`, then start again.")
+        services = Services(
+            settings=settings,
+            store=store,
+            engine=CommandEngine(store, settings),
+            authenticator=Authenticator(store),
+            rate_limits=RateLimits(settings),
+            availability=AvailabilityReader(store),
+        )
+        await services.engine.start()
+        try:
+            async with _worker_beside(services):
+                yield services
+        finally:
+            await services.engine.drain()
+            await services.authenticator.close()
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _worker_beside(services: Services) -> AsyncIterator[None]:
+    """On the embedded store the worker's loops run in the server's own process."""
+    if not services.settings.is_sqlite:
+        yield
+        return
+    task = asyncio.create_task(Worker(services).run())
+    task.add_done_callback(_log_end)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _log_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("worker_ended", exc_info=error)

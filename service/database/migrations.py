@@ -1,0 +1,227 @@
+"""The schema's revisions: bring a database up to the newest, say where it stands, find drift between it and the tables.
+
+The revisions lie in `migrations/`, beside the package in the repository as in an installed wheel; `migrations/env.py`
+knows the tables, this module knows none. On SQLite an upgrade is one transaction under the writers' lock. On the
+MySQL family each DDL statement commits by itself, so every step of a revision can be repeated: an interrupted upgrade
+is continued by the next one, and two at once help each other along instead of breaking.
+One process runs one upgrade or check at a time: Alembic's context is global.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import structlog
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import CheckConstraint, Connection, MetaData, inspect, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from service.database import dialects
+from service.database.errors import (
+    MYSQL_CONFLICTS,
+    MYSQL_DUPLICATES,
+    StoreError,
+    StoreUnreachable,
+    error_code,
+    translate,
+)
+from service.database.file_lock import FileLock
+from service.database.store import Store
+from service.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+DIRECTORY = Path(__file__).resolve().parents[2] / "migrations"
+
+UPGRADE_COMMAND = "holdfast db upgrade"
+"""What to run where the schema is not current."""
+
+ATTEMPTS = 40
+RACES = MYSQL_CONFLICTS | MYSQL_DUPLICATES | {1050, 1061, 1684}
+"""Codes that say another upgrade was first: table exists, index exists, table is being altered."""
+
+SQL_HAS_VERSIONS = {
+    "sqlite": "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'",
+    "mysql": "SELECT COUNT(*) FROM information_schema.tables "
+    "WHERE table_schema = DATABASE() AND table_name = 'alembic_version'",
+}
+
+
+class MigrationError(RuntimeError):
+    """The schema cannot be upgraded; the message says why and what to do."""
+
+
+async def upgrade(settings: Settings) -> None:
+    """Bring the database to the newest revision, if it is not there already. Raises MigrationError, StoreError."""
+    for attempt in range(ATTEMPTS):
+        try:
+            async with _migrating(settings) as connection:
+                await connection.run_sync(_upgrade_to_head)
+                await connection.commit()
+        except DBAPIError as error:
+            if error_code(error.orig) not in RACES:
+                raise _meaning(error) from error
+            log.info("upgrade_meets_another", attempt=attempt, code=error_code(error.orig))
+            await asyncio.sleep(random.uniform(0.05, 0.25))  # noqa: S311 - jitter
+        else:
+            return
+    raise MigrationError(f"another upgrade of this database is running and does not end; run `{UPGRADE_COMMAND}` again")
+
+
+async def current(store: Store) -> str | None:
+    """The database's revision; None where it has no schema yet."""
+    async with store.read() as reader:
+        if not (await reader.rows(SQL_HAS_VERSIONS[store.dialect.name]))[0][0]:
+            return None
+        found = await reader.rows("SELECT version_num FROM alembic_version")
+    return str(found[0][0]) if found else None
+
+
+async def is_current(store: Store) -> bool:
+    return await current(store) == head()
+
+
+@lru_cache(maxsize=1)
+def head() -> str:
+    """The newest revision that this version of the service knows."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    if newest is None:
+        raise MigrationError(f"there are no revisions in {DIRECTORY}")
+    return newest
+
+
+async def check(store: Store) -> list[str]:
+    """Every difference between the declared tables and the database, as a line of text; empty: none."""
+    try:
+        async with _connected(store.settings, readonly=True) as connection:
+            return await connection.run_sync(_differences)
+    except DBAPIError as error:
+        raise _meaning(error) from error
+
+
+@asynccontextmanager
+async def _connected(settings: Settings, *, readonly: bool = False) -> AsyncIterator[AsyncConnection]:
+    """One connection outside every pool."""
+    if settings.is_sqlite:
+        engine = dialects.create_sqlite_engine(settings, readonly=readonly)
+    else:
+        engine = dialects.create_mysql_engine(settings, autocommit=False)
+    try:
+        connection = await _connect(engine)
+        try:
+            yield connection
+        finally:
+            await connection.rollback()
+            await connection.close()
+    finally:
+        await engine.dispose()
+
+
+async def _connect(engine: AsyncEngine) -> AsyncConnection:
+    try:
+        return await engine.connect()
+    except Exception as error:
+        raise StoreUnreachable(str(translate(error))) from error
+
+
+@asynccontextmanager
+async def _migrating(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """A connection for an upgrade: on SQLite in one transaction, under the lock that every writer of the file holds."""
+    if not settings.is_sqlite:
+        async with _connected(settings) as connection:
+            # Or the driver logs, for every table, that the name of its primary key is ignored.
+            await connection.exec_driver_sql("SET SESSION max_error_count = 0")
+            await connection.rollback()
+            yield connection
+        return
+    lock = _writers_lock(settings)
+    await lock.acquire()
+    try:
+        async with _connected(settings) as connection:
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+    finally:
+        lock.release()
+        lock.close()
+
+
+def _writers_lock(settings: Settings) -> FileLock:
+    path = Path(make_url(settings.database_url).database or "").absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(path.with_name(f"{path.name}.lock"), settings.deadline_seconds)
+
+
+def _config() -> Config:
+    config = Config()
+    # `%` begins an interpolation in Alembic's options, and a directory may be named anything.
+    config.set_main_option("script_location", str(DIRECTORY).replace("%", "%%"))
+    return config
+
+
+def _run(connection: Connection, step: Callable[[Any, MigrationContext], Any], *, mutate: bool) -> None:
+    """Run `migrations/env.py` on the connection, with `step` choosing the revisions to run."""
+    config = _config()
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    with EnvironmentContext(config, scripts, fn=step, destination_rev="head", dont_mutate=not mutate):
+        scripts.run_env()
+
+
+def _upgrade_to_head(connection: Connection) -> None:
+    scripts = ScriptDirectory.from_config(_config())
+    try:
+        # The way of Alembic's own `upgrade`, which has no public name.
+        _run(connection, lambda revision, _context: scripts._upgrade_revs("head", revision), mutate=True)  # noqa: SLF001
+    except CommandError as error:
+        known = f"this version of Holdfast knows revisions up to {head()}"
+        raise MigrationError(f"the database's revision is not one of ours ({error}); {known}") from error
+
+
+def _differences(connection: Connection) -> list[str]:
+    found: list[str] = []
+
+    def compare(_revision: object, context: MigrationContext) -> list[Any]:
+        declared = context.opts["target_metadata"]
+        found.extend(_in_words(difference) for difference in compare_metadata(context, declared))
+        found.extend(_differing_checks(connection, declared))
+        return []
+
+    _run(connection, compare, mutate=False)
+    return found
+
+
+def _in_words(difference: Any) -> str:  # noqa: ANN401 - a tuple whose shape depends on its first word, or a list of them
+    if isinstance(difference, list):
+        return "; ".join(_in_words(one) for one in difference)
+    kind, *rest = difference
+    subject = " ".join(str(getattr(part, "name", None) or part) for part in rest if part not in (None, {}))
+    return f"{kind.replace('_', ' ')}: {subject}"
+
+
+def _differing_checks(connection: Connection, declared: MetaData) -> list[str]:
+    """Alembic compares no CHECKs. By name only: each server writes their text in its own way."""
+    inspector = inspect(connection)
+    found: list[str] = []
+    for table in declared.sorted_tables:
+        if not inspector.has_table(table.name):
+            continue  # reported already
+        wanted = {str(one.name) for one in table.constraints if isinstance(one, CheckConstraint)}
+        present = {str(one["name"]) for one in inspector.get_check_constraints(table.name)}
+        found += [f"add check: {table.name} {name}" for name in sorted(wanted - present)]
+        found += [f"remove check: {table.name} {name}" for name in sorted(present - wanted)]
+    return found
+
+
+def _meaning(error: DBAPIError) -> Exception:
+    meant = translate(error)
+    return meant if isinstance(meant, StoreError) else MigrationError(f"the database refused a step: {error.orig}")

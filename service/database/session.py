@@ -1,0 +1,54 @@
+"""Refuses to start on sessions that did not take their settings: isolation, strictness, UTC and time-outs are part of the proof."""
+
+from service.database.dialects import IDLE_SECONDS
+from service.database.transaction import Transaction
+from service.settings import Settings
+
+
+class SessionError(RuntimeError):
+    """The server did not accept a session setting; the message names it, its value and what it must be."""
+
+
+SQL_VARIABLES = (
+    "SHOW SESSION VARIABLES WHERE Variable_name IN "
+    "('sql_mode', 'time_zone', 'wait_timeout', 'innodb_lock_wait_timeout', 'version')"
+)
+
+MARIADB_OLDEST = (10, 6)
+MYSQL_OLDEST = (8, 0, 16)  # the first whose CHECK constraints are enforced
+
+
+async def verify_session(reader: Transaction, settings: Settings) -> None:
+    """Raises SessionError at the first setting that is not what every connection asked for."""
+    if settings.is_sqlite:
+        mode = (await reader.rows("PRAGMA journal_mode"))[0][0]
+        if mode not in {"wal", "delete"}:  # a new file is switched to WAL by its first writer
+            msg = f"journal_mode is {mode}, must be wal: is the file on a network drive?"
+            raise SessionError(msg)
+        return
+    found = {_text(name): _text(value) for name, value in await reader.rows(SQL_VARIABLES)}
+    _verify_version(found["version"])
+    wanted = {
+        "time_zone": "+00:00",
+        "wait_timeout": str(IDLE_SECONDS),
+        "innodb_lock_wait_timeout": str(settings.lock_wait_seconds),
+    }
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            msg = f"{name} is {found.get(name)!r}, must be {value!r}: does a proxy between drop session settings?"
+            raise SessionError(msg)
+    if "STRICT_TRANS_TABLES" not in found["sql_mode"]:
+        msg = f"sql_mode is {found['sql_mode']!r}, must contain STRICT_TRANS_TABLES"
+        raise SessionError(msg)
+
+
+def _verify_version(version: str) -> None:
+    numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:3])
+    oldest = MARIADB_OLDEST if "mariadb" in version.lower() else MYSQL_OLDEST
+    if numbers < oldest:
+        msg = f"the server is version {version}, must be at least {'.'.join(map(str, oldest))}"
+        raise SessionError(msg)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

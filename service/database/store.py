@@ -1,0 +1,157 @@
+"""Opens the store and its transactions: the only file that begins, commits and rolls back.
+
+R3, R7: a transaction is committed or it is not, and `begin` does not return before that is known. Every transaction
+inserts its marker as its last statement; where the connection dies during COMMIT, the marker is looked up on a fresh one.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from service.database import dialects
+from service.database.commit import commit
+from service.database.errors import StoreUnreachable, translate
+from service.database.file_lock import FileLock
+from service.database.transaction import Transaction
+from service.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Store:
+    """The database of one process: a pool for transactions and one for single reads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._file_lock: FileLock | None = None
+        if settings.is_sqlite:
+            self.dialect = dialects.SQLITE
+            path = Path(make_url(settings.database_url).database or "").absolute()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file_lock = FileLock(path.with_name(f"{path.name}.lock"), settings.deadline_seconds)
+            self._writers = dialects.create_sqlite_engine(settings, readonly=False)
+            self._readers = dialects.create_sqlite_engine(settings, readonly=True)
+        else:
+            self.dialect = dialects.MYSQL
+            self._writers = dialects.create_mysql_engine(settings, autocommit=False)
+            self._readers = dialects.create_mysql_engine(settings, autocommit=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._file_lock is not None
+
+    @asynccontextmanager
+    async def begin(self, marker: bytes) -> AsyncIterator[Transaction]:
+        """A write transaction, committed at the end of the block, rolled back by any exception in it.
+
+        `marker` is 16 bytes that no other transaction has used. Raises StoreErrors; on Conflict and Disconnected
+        nothing was kept and the whole block may be run again.
+        """
+        if self._file_lock is None:
+            async with self._transaction(marker) as transaction:
+                yield transaction
+            return
+        await self._file_lock.acquire()
+        try:
+            async with self._transaction(marker) as transaction:
+                yield transaction
+        finally:
+            self._file_lock.release()
+
+    @asynccontextmanager
+    async def _transaction(self, marker: bytes) -> AsyncIterator[Transaction]:
+        connection = await self._connect(self._writers)
+        transaction = Transaction(connection, self.dialect)
+        try:
+            if self.is_sqlite:
+                await transaction.change("BEGIN IMMEDIATE")
+            yield transaction
+            await commit(self, transaction, marker)
+        except BaseException as error:
+            await _roll_back(connection, error)
+            raise
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """A connection for single SELECTs; each sees what is committed when it starts."""
+        connection = await self._connect(self._readers)
+        try:
+            yield Transaction(connection, self.dialect)
+        except BaseException as error:
+            await _roll_back(connection, error)
+            raise
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Transaction]:
+        """A connection whose SELECTs all see one and the same state of the whole database."""
+        connection = await self._connect(self._writers if not self.is_sqlite else self._readers)
+        transaction = Transaction(connection, self.dialect)
+        try:
+            if self.is_sqlite:
+                await transaction.change("BEGIN")
+            else:
+                await transaction.change("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                await transaction.change("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            yield transaction
+        finally:
+            await connection.rollback()
+            await connection.close()
+
+    async def fresh_transaction(self) -> Transaction:
+        """A connection outside every wait for the pool's oldest; the caller closes it. For looking up a lost COMMIT."""
+        return Transaction(await self._connect(self._writers), self.dialect)
+
+    async def _connect(self, engine: AsyncEngine) -> AsyncConnection:
+        try:
+            return await engine.connect()
+        except Exception as error:
+            meant = translate(error)
+            raise StoreUnreachable(str(meant)) from error
+
+    async def close(self) -> None:
+        """Close all connections; on SQLite under the writers' lock, since the last close checkpoints."""
+        await self._readers.dispose()
+        if self._file_lock is None:
+            await self._writers.dispose()
+            return
+        await self._file_lock.acquire()
+        try:
+            await self._writers.dispose()
+        finally:
+            self._file_lock.release()
+            self._file_lock.close()
+
+
+async def _roll_back(connection: AsyncConnection, error: BaseException) -> None:
+    """Leave no trace of the transaction. A cancelled one may have an answer under way: its connection is thrown away."""
+    try:
+        if isinstance(error, asyncio.CancelledError):
+            await connection.invalidate()
+        else:
+            await connection.rollback()
+    except Exception as failure:  # noqa: BLE001 - the first error is the one that counts
+        log.info("rollback_failed", error=type(failure).__name__)
+        await connection.invalidate()
+
+
+async def open_store(settings: Settings) -> Store:
+    """A store whose server has been reached and whose sessions are as they must be. Raises StoreUnreachable, SessionError."""
+    from service.database.session import verify_session
+
+    store = Store(settings)
+    try:
+        async with store.read() as reader:
+            await verify_session(reader, settings)
+    except BaseException:
+        await store.close()
+        raise
+    return store

@@ -1,0 +1,13 @@
+"""The marker that every group-committed transaction writes, so that a lost COMMIT can be looked up (R3, R7)."""
+
+from sqlalchemy import Column, Index, Table
+
+from service.database.schema import Id, Instant, metadata
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("written_at", Instant, nullable=False),
+    Index(None, "written_at"),
+)

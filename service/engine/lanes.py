@@ -1,0 +1,108 @@
+"""Lanes: commands for the same rows wait in the same one, and a lane runs one batch at a time.
+
+A batch is everything that waits when the lane becomes free, within bounds; no timer: a command alone leaves at once.
+Queues are bounded: a full one refuses at once, and no account may fill it alone.
+The transaction runs in the lane's own task: a client that goes away stops waiting, and cancels nothing.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter, deque
+from typing import Any, Generic, TypeVar
+from zlib import crc32
+
+import structlog
+
+from service.engine.batch import BatchRunner
+from service.engine.waiting import Waiting
+from service.metrics import QUEUE_DEPTH
+from service.refusals import Overloaded, StoreUnavailable
+from service.settings import Settings
+
+C = TypeVar("C")
+A = TypeVar("A")
+log = structlog.get_logger(__name__)
+
+
+class Lanes(Generic[C, A]):
+    """The queues of one process in front of one batch runner."""
+
+    def __init__(self, runner: BatchRunner[C, A], settings: Settings) -> None:
+        self._runner = runner
+        self._settings = settings
+        # One writer is all that SQLite has.
+        count = 1 if settings.is_sqlite else settings.lanes
+        self._queues: list[deque[Waiting[C, A]]] = [deque() for _ in range(count)]
+        self._wake = [asyncio.Event() for _ in range(count)]
+        self._by_account: Counter[bytes] = Counter()
+        self._inside = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._open = True
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._run(number), name=f"lane-{number}") for number in range(len(self._queues))]
+
+    def enqueue(self, command: C, *, account_id: bytes, lane_key: Any, weight: int, size: int) -> asyncio.Future[A]:  # noqa: ANN401
+        """The future answer of `command`. Raises Overloaded (the queue is full), StoreUnavailable (shutting down)."""
+        if not self._open:
+            raise StoreUnavailable(retry_after_s=1)
+        limit = self._settings.queue_commands_max
+        if self._inside >= limit or self._by_account[account_id] >= limit // 2:
+            raise Overloaded(retry_after_s=1)
+        deadline = asyncio.get_running_loop().time() + self._settings.deadline_seconds
+        waiting: Waiting[C, A] = Waiting(
+            command, account_id=account_id, lane_key=lane_key, weight=weight, size=size, deadline=deadline
+        )
+        self._count(waiting, 1)
+        waiting.answer.add_done_callback(lambda _: self._count(waiting, -1))
+        number = crc32(repr(lane_key).encode()) % len(self._queues)
+        self._queues[number].append(waiting)
+        self._wake[number].set()
+        return waiting.answer
+
+    def _count(self, waiting: Waiting[C, A], change: int) -> None:
+        self._inside += change
+        self._by_account[waiting.account_id] += change
+        if not self._by_account[waiting.account_id]:
+            del self._by_account[waiting.account_id]
+        QUEUE_DEPTH.inc(change)
+        if self._inside:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+    async def _run(self, number: int) -> None:
+        queue, wake = self._queues[number], self._wake[number]
+        while True:
+            await wake.wait()
+            wake.clear()
+            while queue:
+                await self._runner.run(self._take(queue))
+
+    def _take(self, queue: deque[Waiting[C, A]]) -> list[Waiting[C, A]]:
+        """What runs now: in order of arrival, within the bounds of commands, rows and bytes; at least one."""
+        batch = [queue.popleft()]
+        rows, size = batch[0].weight, batch[0].size
+        while queue and len(batch) < self._settings.batch_commands_max:
+            following = queue[0]
+            rows += following.weight
+            size += following.size
+            if rows > self._settings.batch_rows_max or size > self._settings.batch_bytes_max:
+                break
+            batch.append(queue.popleft())
+        return batch
+
+    async def drain(self) -> None:
+        """Take no more commands, let those inside finish, end the lanes."""
+        self._open = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.drain_seconds):
+                await self._idle.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for queue in self._queues:
+            for waiting in queue:
+                waiting.fail(StoreUnavailable(retry_after_s=1))

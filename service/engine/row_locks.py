@@ -1,0 +1,103 @@
+"""A short Redis lock on a hot row, taken before the transaction that will touch it (R9).
+
+It only saves wasted work: it may be lost, expire early or never be granted, and the versions still decide.
+While a process waits for it, its lane fills, so that its next batch is larger. Cold rows never come here.
+"""
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from service.engine.hot_rows import Row
+from service.metrics import HOT_ROW_LOCKS
+
+log = structlog.get_logger(__name__)
+
+TIMEOUT_SECONDS = 0.1
+BREAK_SECONDS = 2.0
+"""After a failure Redis is left alone this long: an outage must not cost every batch a time-out."""
+
+RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+
+
+class RowLocks:
+    """Locks of one process. Without Redis, or while it fails, rows are handed back to be locked in the database."""
+
+    def __init__(self, redis_url: str, lock_ms: int) -> None:
+        self._lock_ms = lock_ms
+        self._closed_until = 0.0
+        self._redis: Redis | None = None
+        if redis_url:
+            self._redis = Redis.from_url(
+                redis_url,
+                socket_timeout=TIMEOUT_SECONDS,
+                socket_connect_timeout=TIMEOUT_SECONDS,
+                # The default retries ten times: an outage would stall requests and could double a command.
+                retry=Retry(NoBackoff(), 0),
+            )
+
+    @asynccontextmanager
+    async def hold(self, rows: frozenset[Row]) -> AsyncIterator[frozenset[Row]]:
+        """Hold the rows' locks for the block, in sorted order; yields the rows to lock in the database instead."""
+        if not rows:
+            yield rows
+            return
+        token = secrets.token_hex(16)
+        held: list[str] = []
+        fall_back = await self._acquire(sorted(rows), token, held)
+        try:
+            yield fall_back
+        finally:
+            for name in held:
+                await self._release(name, token)
+
+    async def _acquire(self, rows: list[Row], token: str, held: list[str]) -> frozenset[Row]:
+        if self._redis is None or asyncio.get_running_loop().time() < self._closed_until:
+            HOT_ROW_LOCKS.labels("for_update", "asked").inc(len(rows))
+            return frozenset(rows)
+        until = asyncio.get_running_loop().time() + self._lock_ms / 1000
+        try:
+            for table, row_id in rows:
+                name = f"holdfast:hot:{table}:{row_id.hex()}"
+                if await self._wait_for(self._redis, name, token, until):
+                    held.append(name)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._break(error)
+            return frozenset(rows)
+        return frozenset()
+
+    async def _wait_for(self, redis: Redis, name: str, token: str, until: float) -> bool:
+        """Whether the lock was granted in time; without it the batch goes on, and its versions decide."""
+        while True:
+            if await redis.set(name, token, nx=True, px=self._lock_ms):
+                HOT_ROW_LOCKS.labels("redis", "granted").inc()
+                return True
+            if asyncio.get_running_loop().time() >= until:
+                HOT_ROW_LOCKS.labels("redis", "timed_out").inc()
+                return False
+            await asyncio.sleep(random.uniform(0.002, 0.010))  # noqa: S311 - jitter
+
+    async def _release(self, name: str, token: str) -> None:
+        if self._redis is None:
+            return
+        try:
+            await self._redis.eval(RELEASE, 1, name, token)
+        except (RedisError, OSError, TimeoutError) as error:  # it expires by itself
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        HOT_ROW_LOCKS.labels("redis", "failed").inc()
+        self._closed_until = asyncio.get_running_loop().time() + BREAK_SECONDS
+        log.warning("redis_left_alone", error=type(error).__name__, seconds=BREAK_SECONDS)
+
+    async def close(self) -> None:
+        if self._redis is not None:
+            await self._redis.aclose()

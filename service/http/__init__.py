@@ -1,0 +1,1 @@
+"""The edge: strict decoding, cursors, and the one pipeline that every request passes."""

@@ -1,0 +1,63 @@
+"""Whatever went wrong, as an answer: the one place where an exception becomes a problem.
+
+A refusal is normal and logged at info. Everything else is a bug: logged with its trace, answered with a 500 that says
+nothing of it.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from service import problems
+from service.clock import to_rfc3339
+from service.database.errors import StoreError
+from service.http.message import Answer
+from service.metrics import REFUSALS
+from service.refusals import IdempotencyKeyReused, Refusal, StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+CONTENT_TYPE: Final = ("Content-Type", problems.MEDIA_TYPE)
+EXPIRES: Final = "Idempotency-Expires"
+
+
+def refused(error: BaseException, request_id: str, account: str = "") -> Answer:
+    """The problem that `error` is, counted and logged."""
+    refusal = refusal_of(error)
+    if refusal is None:
+        log.error("internal_error", account=account, exc_info=error)
+        problem = problems.internal(request_id)
+        count(problems.TABLE[-1].slug)
+    else:
+        problem = problems.render(refusal, request_id)
+        slug = problems.row_of(refusal).slug
+        log.info("refused", problem=slug, account=account)
+        count(slug)
+    answer = Answer(problem.status, problem.body, [CONTENT_TYPE, *problem.headers])
+    expires_at_ms = getattr(refusal, "expires_at_ms", None) if isinstance(refusal, IdempotencyKeyReused) else None
+    if expires_at_ms is not None:
+        answer.headers.append((EXPIRES, to_rfc3339(expires_at_ms)))
+    return answer
+
+
+def refusal_of(error: BaseException) -> Refusal | None:
+    """What an exception means to a client; None if it is a bug."""
+    match error:
+        case Refusal():
+            return error
+        case StoreError():
+            return StoreUnavailable(retry_after_s=1)
+        case _:
+            return None
+
+
+def count(slug: str) -> None:
+    """One more request that was answered with this problem."""
+    _counter(slug).inc()
+
+
+@lru_cache(maxsize=64)
+def _counter(slug: str) -> Counter:
+    return REFUSALS.labels(slug)

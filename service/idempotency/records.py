@@ -1,0 +1,148 @@
+"""Idempotency records: what the first answer to a keyed request was, written in the transaction of its effect (R3).
+
+One module for the engine's batches and for plain use cases. A record past its time but not yet purged is still honoured:
+its unique key would refuse a second one anyway.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from service.database.transaction import Transaction, chunks, padded
+from service.ids import new_id
+from service.idempotency.fingerprint import FINGERPRINT_VERSION, mismatch
+from service.refusals import IdempotencyKeyReused
+
+
+class KeyedRequest(msgspec.Struct, frozen=True):
+    """A request's idempotency key as it is stored: the scope's hash (32 bytes) and the fingerprint (96 bytes)."""
+
+    account_id: bytes
+    scope_hash: bytes
+    fingerprint: bytes
+    keep_ms: int
+
+    def must_equal(self, first: "KeyedRequest") -> None:
+        """Raises IdempotencyKeyReused where this is another request than the first one with the key."""
+        parts = mismatch(first.fingerprint, self.fingerprint)
+        if parts:
+            raise IdempotencyKeyReused(mismatch=parts)
+
+
+class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer as it is stored and replayed, byte by byte. `expires_at` is None where no record keeps it."""
+
+    status: int
+    body: bytes
+    location: str | None = None
+    etag: str | None = None
+    replayed: bool = False
+    expires_at: int | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A stored answer with the request that it belongs to."""
+
+    fingerprint_version: int
+    fingerprint: bytes
+    first_seen_at: int
+    answer: StoredAnswer
+
+    def replay(self, request: KeyedRequest) -> StoredAnswer:
+        """The stored answer. Raises IdempotencyKeyReused where `request` is another one with the same key."""
+        if self.fingerprint_version == FINGERPRINT_VERSION:
+            parts = mismatch(self.fingerprint, request.fingerprint)
+            if parts:
+                raise IdempotencyKeyReused(mismatch=parts)
+        return self.answer
+
+
+COLUMNS = (
+    "id",
+    "account_id",
+    "scope_hash",
+    "fingerprint_version",
+    "fingerprint",
+    "first_seen_at",
+    "expires_at",
+    "status",
+    "location",
+    "etag",
+    "message_batch_id",
+    "message_ordinal",
+    "body",
+)
+
+SELECT_RECORDS = """
+SELECT r.scope_hash, r.fingerprint_version, r.fingerprint, r.first_seen_at, r.expires_at,
+       r.status, r.location, r.etag, COALESCE(r.body, m.body)
+FROM idempotency_records r
+LEFT JOIN messages m ON m.batch_id = r.message_batch_id AND m.ordinal = r.message_ordinal
+WHERE r.scope_hash IN ({})
+"""
+
+
+async def select_records(transaction: Transaction, scope_hashes: Sequence[bytes]) -> dict[bytes, Record]:
+    """The records that exist, by scope hash."""
+    found: dict[bytes, Record] = {}
+    for part in chunks(sorted(set(scope_hashes))):
+        places, values = padded(part)
+        for row in await transaction.rows(SELECT_RECORDS.format(places), values):
+            scope_hash, version, fingerprint, first_seen_at, expires_at, status, location, etag, body = row
+            answer = StoredAnswer(
+                status=status,
+                body=bytes(body),
+                location=None if location is None else location.decode(),
+                etag=None if etag is None else etag.decode(),
+                replayed=True,
+                expires_at=expires_at,
+            )
+            found[bytes(scope_hash)] = Record(version, bytes(fingerprint), first_seen_at, answer)
+    return found
+
+
+def record_row(
+    request: KeyedRequest, answer: StoredAnswer, now: int, message: tuple[bytes, int] | None
+) -> tuple[object, ...]:
+    """The row of one answer, in the order of COLUMNS. With `message` (batch, ordinal) the body is not stored twice."""
+    batch_id, ordinal = message or (None, None)
+    return (
+        new_id(),
+        request.account_id,
+        request.scope_hash,
+        FINGERPRINT_VERSION,
+        request.fingerprint,
+        now,
+        now + request.keep_ms,
+        answer.status,
+        None if answer.location is None else answer.location.encode(),
+        None if answer.etag is None else answer.etag.encode(),
+        batch_id,
+        ordinal,
+        answer.body if message is None else None,
+    )
+
+
+async def insert_records(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
+    """By scope hash, so that two transactions meet in one order. Raises DuplicateKey where another was first."""
+    await transaction.insert("idempotency_records", COLUMNS, sorted(rows, key=lambda row: row[2]))  # type: ignore[arg-type,return-value]
+
+
+async def answer_once(
+    transaction: Transaction, request: KeyedRequest | None, execute: Callable[[Transaction], Awaitable[StoredAnswer]]
+) -> StoredAnswer:
+    """Run a plain use case under its key, in its own transaction: replay, refuse, or execute and store.
+
+    Without a key it is executed. Raises IdempotencyKeyReused, DuplicateKey (run anew: another was first), and what `execute` raises
+    (nothing is stored then).
+    """
+    if request is None:
+        return await execute(transaction)
+    records = await select_records(transaction, [request.scope_hash])
+    record = records.get(request.scope_hash)
+    if record is not None:
+        return record.replay(request)
+    answer = await execute(transaction)
+    now = await transaction.now_ms()
+    await insert_records(transaction, [record_row(request, answer, now, None)])
+    return msgspec.structs.replace(answer, expires_at=now + request.keep_ms)

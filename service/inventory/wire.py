@@ -1,0 +1,188 @@
+"""What clients get of inventory: views, and their JSON.
+
+Encoded here and nowhere else, so that one thing has one form, whether a plain use case, a read or the engine's write
+shows it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from service.clock import to_rfc3339
+from service.inventory.bodies import Category, Sales, SeatState
+from service.inventory.event_queries import EventRecord
+from service.inventory.seat_queries import SEAT_STATES, SeatRecord
+
+
+class EventView(msgspec.Struct, frozen=True):
+    """An event with its categories, in the order in which they were added. `version` is what the ETag shows."""
+
+    event: str
+    name: str
+    starts_at: str
+    hold_seconds: int
+    hold_seconds_max: int
+    sales: Sales
+    front_row: str | None
+    categories: list[Category]
+    version: int
+
+
+class EventsPage(msgspec.Struct, frozen=True):
+    """A page of events, in the order in which they were created."""
+
+    events: list[EventView]
+    next_cursor: str | None
+
+
+class SeatCounts(msgspec.Struct, frozen=True):
+    """What became of the seats that were sent."""
+
+    created: int
+    updated: int
+    unchanged: int
+
+
+class SeatView(msgspec.Struct, frozen=True):
+    """A seat as it is now. A hold that is over but not yet swept shows as held."""
+
+    seat: str
+    section: str
+    row: str
+    number: str
+    category: str
+    state: SeatState
+    x: float | None
+    y: float | None
+
+
+class SeatsPage(msgspec.Struct, frozen=True):
+    """A page of an event's seats, in the order in which they were added."""
+
+    seats: list[SeatView]
+    next_cursor: str | None
+
+
+class Counts(msgspec.Struct):
+    """How many seats are in which state. A hold that is over but not yet swept counts as held."""
+
+    available: int = 0
+    held: int = 0
+    confirmed: int = 0
+    blocked: int = 0
+
+
+class SectionCounts(msgspec.Struct, kw_only=True):
+    """Counts of one category in one section."""
+
+    section: str
+    category: str
+    available: int = 0
+    held: int = 0
+    confirmed: int = 0
+    blocked: int = 0
+
+
+class Availability(msgspec.Struct, frozen=True):
+    """All seats of an event, counted after the request had come; `as_of` is the database's time before counting."""
+
+    event: str
+    as_of: str
+    sections: list[SectionCounts]
+    total: Counts
+
+
+class BlockView(msgspec.Struct, frozen=True):
+    """The seats that were named; none of them is on sale after a block, none is blocked after its end."""
+
+    event: str
+    seats: Sequence[str]
+    blocked: bool
+
+
+class StockView(msgspec.Struct, frozen=True):
+    """A stock item's definition and counts. `version` is what the ETag shows: that of the definition."""
+
+    sku: str
+    location: str
+    description: str
+    on_hand: int
+    held: int
+    confirmed: int
+    available: int
+    amount: int
+    currency: str
+    version: int
+
+
+class StockPage(msgspec.Struct, frozen=True):
+    """A page of stock items, in the order in which they were created."""
+
+    stock: list[StockView]
+    next_cursor: str | None
+
+
+encode = msgspec.json.Encoder().encode
+
+
+def event_view(record: EventRecord) -> EventView:
+    return EventView(
+        event=record.event,
+        name=record.name,
+        starts_at=to_rfc3339(record.starts_at),
+        hold_seconds=record.hold_seconds,
+        hold_seconds_max=record.hold_seconds_max,
+        sales="open" if record.sales == "open" else "closed",
+        front_row=record.front_row,
+        categories=[Category(row.category, row.name, row.amount, row.currency) for row in record.categories],
+        version=record.definition_version,
+    )
+
+
+def seat_view(record: SeatRecord) -> SeatView:
+    return SeatView(
+        seat=record.seat,
+        section=record.section,
+        row=record.row,
+        number=record.number,
+        category=record.category,
+        state=SEAT_STATES[record.state],
+        x=record.x,
+        y=record.y,
+    )
+
+
+def block_body(event: str, seats: Sequence[str], *, blocked: bool) -> bytes:
+    """The answer to blocks and unblocks, as JSON."""
+    return encode(BlockView(event, seats, blocked))
+
+
+def stock_view(  # noqa: PLR0913, PLR0917 - a stock item has so many facts
+    sku: str,
+    location: str,
+    description: str,
+    on_hand: int,
+    held: int,
+    confirmed: int,
+    amount: int,
+    currency: str,
+    version: int,
+) -> StockView:
+    """`version` is the definition's. What is available is counted here."""
+    available = on_hand - held - confirmed
+    return StockView(sku, location, description, on_hand, held, confirmed, available, amount, currency, version)
+
+
+def stock_body(  # noqa: PLR0913, PLR0917 - the same
+    sku: str,
+    location: str,
+    description: str,
+    on_hand: int,
+    held: int,
+    confirmed: int,
+    amount: int,
+    currency: str,
+    version: int,
+) -> bytes:
+    """A stock item as JSON, as reads show it and as the engine's write answers with it."""
+    return encode(stock_view(sku, location, description, on_hand, held, confirmed, amount, currency, version))

@@ -1,0 +1,110 @@
+"""Messages over HTTP, for readers that catch up: at least once, without gaps for whoever goes on from `next_after`."""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+from typing import Annotated
+
+from service.clock import to_rfc3339
+from service.http.cursor import decode_cursor, encode_cursor
+from service.http.endpoint import Call, endpoint
+from service.http.message import Answer
+from service.ids import id_text, show_reference
+from service.outbox.queries import Place, select_messages
+from service.outbox.sequencer import sequence
+from service.refusals import InvalidRequest
+
+AFTER_PATH: Final = "?after"
+
+
+class MessagesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to go on from."""
+
+    after: Annotated[str | None, Meta(description="`next_after` of the answer before; without it, from the first")] = None
+    limit: Annotated[int, Meta(ge=1, le=500, description="Messages at most")] = 100
+
+
+class MessageView(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of state: the reservation, or for `stock.adjusted` the stock item, as it was then."""
+
+    id: str
+    type: str
+    at: str
+    reference: str | None
+    version: int
+    reservation: Raw | UnsetType = UNSET
+    stock: Raw | UnsetType = UNSET
+
+
+class MessagePage(msgspec.Struct, frozen=True):
+    """Messages, oldest first; `next_after` is always there and is where the next call goes on."""
+
+    messages: list[MessageView]
+    next_after: str
+
+
+EXAMPLE: Final[dict[str, Any]] = {
+    "messages": [
+        {
+            "id": "01978a5e-2c1b-7d3a-9f00-5b1d2c3e4f50-0",
+            "type": "reservation.held",
+            "at": "2027-06-01T10:00:00.000Z",
+            "reference": "K7QX2-9PMDA",
+            "version": 1,
+            "reservation": {"reference": "K7QX2-9PMDA", "state": "held", "version": 1},
+        }
+    ],
+    "next_after": "AbCdEf",
+}
+
+encode = msgspec.json.Encoder().encode
+
+
+@endpoint(
+    "GET",
+    "/v1/messages",
+    scope="reservations:read",
+    query=MessagesQuery,
+    answers={200: MessagePage},
+    answer_example=EXAMPLE,
+)
+async def list_messages(call: Call) -> Answer:
+    """Read messages, oldest first.
+
+    One for each change of state, at least once, under a stable `id`. A reader that always goes on from `next_after`
+    misses none, also those whose transactions committed late.
+    """
+    query: MessagesQuery = call.query
+    scope = msgspec.msgpack.encode((call.caller.account_id, "messages"))
+    after = _place(scope, query.after)
+    await sequence(call.services.store)
+    async with call.services.store.read() as reader:
+        rows = await select_messages(reader, call.caller.account_id, after, query.limit)
+    last = rows[-1].place if rows else after
+    messages = [
+        MessageView(
+            id=f"{id_text(row.batch_id)}-{row.place.ordinal}",
+            type=row.type,
+            at=to_rfc3339(row.at),
+            reference=show_reference(row.reference) if row.is_reservation and row.reference else row.reference,
+            version=row.version,
+            reservation=Raw(row.body) if row.is_reservation else UNSET,
+            stock=UNSET if row.is_reservation else Raw(row.body),
+        )
+        for row in rows
+    ]
+    return Answer(200, encode(MessagePage(messages, encode_cursor(scope, (last.position, last.ordinal)))))
+
+
+def _place(scope: bytes, after: str | None) -> Place:
+    if after is None:
+        return Place(0, 0)
+    try:
+        position, ordinal = decode_cursor(scope, after)
+    except InvalidRequest as refusal:
+        raise InvalidRequest(errors=[(AFTER_PATH, message) for _, message in refusal.errors]) from None
+    return Place(position, ordinal)
+
+
+ENDPOINTS = (list_messages,)

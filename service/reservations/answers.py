@@ -1,0 +1,106 @@
+"""Outcomes of a decision as the answers that are stored and sent: bytes, once, for the request, its record and its message."""
+
+from collections.abc import Sequence
+
+from service import problems
+from service.ids import show_reference
+from service.idempotency.records import StoredAnswer
+from service.inventory.wire import block_body, stock_body
+from service.refusals import Refusal
+from service.reservations.commands import BlockSeats, Command
+from service.reservations.decide import (
+    AdjustmentDecided,
+    BlockDecided,
+    Outcome,
+    ReservationDecided,
+    StockDecided,
+    WaitingServed,
+)
+from service.reservations.records import Message, Reservation, StockItem
+from service.reservations.views import reservation_body
+
+OK, CREATED, ACCEPTED = 200, 201, 202
+
+
+def subject_body(subject: Reservation | StockItem, now: int) -> bytes:
+    """The JSON of what a message tells of."""
+    return reservation_body(subject, now) if isinstance(subject, Reservation) else item_body(subject)
+
+
+def item_body(item: StockItem) -> bytes:
+    return stock_body(
+        item.sku,
+        item.location,
+        item.description,
+        item.on_hand,
+        item.held,
+        item.confirmed,
+        item.amount,
+        item.currency,
+        item.definition_version,
+    )
+
+
+def answer_of(command: Command, outcome: Outcome, bodies: Sequence[bytes], now: int) -> StoredAnswer:
+    """The answer to one command; `bodies` are those of the batch's messages, by index."""
+    if isinstance(outcome, StoredAnswer):
+        return outcome
+    if isinstance(outcome, Refusal):
+        return refusal_answer(outcome, command.request_id)
+    if isinstance(outcome, ReservationDecided):
+        return _reservation_answer(outcome, bodies, now)
+    if isinstance(outcome, StockDecided):
+        etag = f'"{outcome.item.definition_version}"'
+        return StoredAnswer(status=CREATED if outcome.created else OK, body=item_body(outcome.item), etag=etag)
+    if isinstance(outcome, AdjustmentDecided):
+        return StoredAnswer(status=OK, body=adjustment_body(outcome))
+    if isinstance(outcome, BlockDecided) and isinstance(command, BlockSeats):
+        return StoredAnswer(status=OK, body=block_body(outcome.event, command.seats, blocked=outcome.blocked))
+    if isinstance(outcome, WaitingServed):
+        return StoredAnswer(status=OK, body=b'{"promoted":%d}' % outcome.promoted)
+    raise TypeError(type(outcome).__name__)
+
+
+def _reservation_answer(outcome: ReservationDecided, bodies: Sequence[bytes], now: int) -> StoredAnswer:
+    reservation = outcome.reservation
+    body = reservation_body(reservation, now) if outcome.message is None else bodies[outcome.message]
+    status, location = OK, None
+    if outcome.created:
+        status = ACCEPTED if reservation.state == "pending" else CREATED
+        location = f"/v1/reservations/{show_reference(reservation.reference)}"
+    return StoredAnswer(status=status, body=body, location=location, etag=f'"{reservation.version}"')
+
+
+def adjustment_body(outcome: AdjustmentDecided) -> bytes:
+    """The stock item as the first adjustment of this reference left it."""
+    adjustment = outcome.adjustment
+    if adjustment.body is not None:
+        return adjustment.body
+    if adjustment.item is None:
+        raise ValueError(adjustment.reference)
+    return item_body(adjustment.item)
+
+
+def refusal_answer(refusal: Refusal, request_id: str) -> StoredAnswer:
+    """A decided refusal, as it is sent and, where it is a decision, stored."""
+    problem = problems.render(refusal, request_id)
+    headers = dict(problem.headers)
+    return StoredAnswer(
+        status=problem.status, body=problem.body, location=headers.get("Location"), etag=headers.get("ETag")
+    )
+
+
+def is_stored(outcome: Outcome) -> bool:
+    """Whether an idempotency record keeps this outcome: every success, and refusals that are decisions."""
+    if isinstance(outcome, Refusal):
+        return problems.row_of(outcome).stored
+    return not isinstance(outcome, StoredAnswer)
+
+
+def message_of(outcome: Outcome) -> int | None:
+    """The index of the message whose body is this outcome's answer."""
+    return outcome.message if isinstance(outcome, ReservationDecided) else None
+
+
+def message_bodies(messages: Sequence[Message], now: int) -> list[bytes]:
+    return [subject_body(message.subject, now) for message in messages]

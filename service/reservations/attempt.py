@@ -1,0 +1,91 @@
+"""The reservation business as the engine's domain: one attempt at a batch is read, decide, write."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from service.database.transaction import Transaction
+from service.engine.hot_rows import Row
+from service.ids import new_id, new_reference
+from service.idempotency.records import StoredAnswer
+from service.metrics import REPLAYS, TRANSITIONS
+from service.reservations.answers import answer_of, is_stored, message_bodies
+from service.reservations.commands import Command, CreateReservation, ReservationCommand, lane_key
+from service.reservations.decide import decide
+from service.reservations.decide.claims import MoreSeatsNeeded
+from service.reservations.read import read_snapshot
+from service.reservations.snapshot import Snapshot
+from service.reservations.write import write_changes
+
+REMEMBERED_MOST = 200_000
+
+
+class ReservationDomain:
+    """Reads, decides and writes batches; remembers which lane a reservation's units belong to."""
+
+    def __init__(self, barrier_seconds: int) -> None:
+        self._barrier_ms = barrier_seconds * 1000
+        self._lane_of: OrderedDict[tuple[bytes, str], Hashable] = OrderedDict()
+
+    def lane_key(self, command: Command) -> Hashable:
+        """An action meets the commands for the units of its reservation, where this process knows them."""
+        if isinstance(command, ReservationCommand):
+            known = self._lane_of.get((command.account_id, command.reference))
+            if known is not None:
+                return known
+        return lane_key(command)
+
+    async def attempt(
+        self, transaction: Transaction, commands: Sequence[Command], batch_id: bytes, lock_rows: frozenset[Row]
+    ) -> Sequence[StoredAnswer]:
+        """See engine.batch.Domain."""
+        await _lock(transaction, lock_rows)
+        whole_events: frozenset[bytes] = frozenset()
+        while True:
+            work = await read_snapshot(transaction, commands, whole_events)
+            draws = [(new_id(), new_reference() if isinstance(c, CreateReservation) else "") for c in commands]
+            try:
+                outcomes = decide(work, list(commands), draws, self._barrier_ms)
+                break
+            except MoreSeatsNeeded as more:
+                whole_events |= {more.event_id}
+        bodies = message_bodies(work.messages, work.now)
+        answers: list[StoredAnswer] = []
+        for command, outcome in zip(commands, outcomes, strict=True):
+            answer = answer_of(command, outcome, bodies, work.now)
+            if command.key is not None and is_stored(outcome) and command.key.scope_hash not in work.records:
+                answer = replace(answer, expires_at=work.now + command.key.keep_ms)
+            answers.append(answer)
+        await write_changes(transaction, work, commands, outcomes, answers, bodies, batch_id)
+        self._remember(work)
+        return answers
+
+    def committed(self, commands: Sequence[Command], answers: Sequence[StoredAnswer]) -> None:
+        """See engine.batch.Domain."""
+        for answer in answers:
+            if answer.replayed:
+                REPLAYS.labels("stored").inc()
+
+    def _remember(self, work: Snapshot) -> None:
+        """Where the actions on these reservations belong. Only a hint: wrong after a rollback does no harm."""
+        for message in work.messages:
+            subject: Any = message.subject
+            if message.target is None or not subject.lines:
+                continue
+            first = subject.lines[0]
+            section = None if first.place is None else first.place.rpartition("-")[0].rpartition("-")[0]
+            place = first.place if first.is_stock else section
+            self._lane_of[subject.account_id, subject.reference] = (subject.account_id, first.name, place)
+            TRANSITIONS.labels(message.action).inc()
+        while len(self._lane_of) > REMEMBERED_MOST:
+            self._lane_of.popitem(last=False)
+
+
+async def _lock(transaction: Transaction, rows: frozenset[Row]) -> None:
+    """Wait for hot rows inside the transaction, in one sorted order; versions would decide without it, too."""
+    if not transaction.dialect.for_update:
+        return
+    for table, row_id in sorted(rows):
+        await transaction.rows(f"SELECT id FROM {table} WHERE id = ?{transaction.dialect.for_update}", (row_id,))  # noqa: S608

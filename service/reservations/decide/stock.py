@@ -1,0 +1,117 @@
+"""Counts of stock items: definition with its count on hand, and adjustments by their natural key."""
+
+from msgspec.structs import replace
+
+from service.refusals import ExternalReferenceExists, StateConflict, VersionConflict
+from service.reservations.commands import AdjustStock, PutStock
+from service.reservations.decide.claims import find_stock
+from service.reservations.decide.waiting import serve_freed
+from service.reservations.records import Adjustment, Message, StockItem
+from service.reservations.snapshot import Snapshot
+
+COUNTED_MOST = 10**12
+"""Far above any count on hand; keeps sums of many adjustments inside 64 bits."""
+
+
+def put_stock(work: Snapshot, command: PutStock, draw: tuple[bytes, str], barrier_ms: int) -> tuple[StockItem, bool]:
+    """The item as it now is, and whether it is new. Raises VersionConflict, StateConflict (on_hand below what is claimed)."""
+    name = (command.account_id, command.sku, command.location)
+    stock_id = work.stock_ids.get(name)
+    item = None if stock_id is None else work.stock[stock_id]
+    version = 0 if item is None else item.definition_version
+    if command.if_match is not None and command.if_match != version:
+        raise VersionConflict(version=version)
+    if item is None:
+        created = StockItem(
+            id=draw[0],
+            account_id=command.account_id,
+            sku=command.sku,
+            location=command.location,
+            description=command.description,
+            on_hand=command.on_hand,
+            held=0,
+            confirmed=0,
+            amount=command.amount,
+            currency=command.currency,
+            waiters=0,
+            version=1,
+            definition_version=1,
+        )
+        work.stock_ids[name] = created.id
+        return _changed(work, created, command, None), True
+    wanted = replace(
+        item, description=command.description, on_hand=command.on_hand, amount=command.amount, currency=command.currency
+    )
+    if wanted == item:
+        return item, False
+    _check_claimed(wanted, "put")
+    after = replace(wanted, version=item.version + 1, definition_version=item.definition_version + 1)
+    if after.on_hand > item.on_hand:
+        work.freed.add(after.id)
+    _changed(work, after, command, None)
+    serve_freed(work, barrier_ms)
+    return work.stock[after.id], False
+
+
+def adjust_stock(work: Snapshot, command: AdjustStock, barrier_ms: int) -> Adjustment:
+    """The adjustment of this reference, the first one's where it was made already.
+
+    Raises NotFound, ExternalReferenceExists (another content), StateConflict (on_hand below what is claimed).
+    """
+    item = work.stock[find_stock(work, command.account_id, command.sku, command.location)]
+    earlier = work.adjustments.get((item.id, command.reference))
+    if earlier is not None:
+        if (earlier.delta, earlier.reason) != (command.delta, command.reason):
+            raise ExternalReferenceExists(
+                reference=command.reference, location=f"/v1/stock/{item.sku}?location={item.location}"
+            )
+        return earlier
+    after = replace(
+        item,
+        on_hand=item.on_hand + command.delta,
+        version=item.version + 1,
+        definition_version=item.definition_version + 1,
+    )
+    _check_claimed(after, "adjust")
+    if command.delta > 0:
+        work.freed.add(after.id)
+    _changed(work, after, command, command.reference)
+    adjustment = Adjustment(
+        stock_item_id=after.id,
+        account_id=command.account_id,
+        reference=command.reference,
+        delta=command.delta,
+        reason=command.reason,
+        actor=command.actor,
+        at=work.now,
+        body=None,
+        item=after,
+    )
+    work.adjustments[after.id, command.reference] = adjustment
+    serve_freed(work, barrier_ms)
+    return adjustment
+
+
+def _check_claimed(item: StockItem, action: str) -> None:
+    if not item.held + item.confirmed <= item.on_hand <= COUNTED_MOST:
+        raise StateConflict(state="claimed", action=action, version=item.definition_version)
+
+
+def _changed(work: Snapshot, item: StockItem, command: PutStock | AdjustStock, reference: str | None) -> StockItem:
+    work.stock[item.id] = item
+    work.messages.append(
+        Message(
+            account_id=item.account_id,
+            subject=item,
+            version=item.definition_version,
+            type="stock.adjusted",
+            reference=reference,
+            source=None,
+            target=None,
+            action="adjust",
+            actor=command.actor,
+            reason=command.reason,
+            at=work.now,
+        )
+    )
+    return item

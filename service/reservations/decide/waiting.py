@@ -1,0 +1,111 @@
+"""Who waits is served first: promotion of pending reservations, and what the oldest of them keep newcomers from.
+
+In order of creation; one that does not fit lets smaller ones pass until it is old (`barrier_ms`), then nothing overtakes it.
+A wish that could not be met even if every hold ended bars nobody: else one reservation of a sold seat would close a sale.
+"""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from service.inventory.tables import SEAT_BLOCKED, SEAT_CONFIRMED
+from service.reservations.commands import BestAvailableLine, RequestLine, SeatsLine
+from service.reservations.decide import transitions
+from service.reservations.decide.claims import Barrier, find_category, find_event, find_seat, find_stock, plan_claim, take
+from service.reservations.records import Reservation
+from service.reservations.snapshot import Snapshot
+from service.reservations.wanted import read_wanted
+
+
+def serve_waiting(work: Snapshot, pools: Iterable[bytes], barrier_ms: int) -> Barrier:
+    """Hold for everybody who waits at `pools` and fits now, oldest first; what those who do not fit bar others from."""
+    barrier = Barrier()
+    waiting = {reservation_id for pool_id in pools for reservation_id in work.waiting.get(pool_id) or ()}
+    # Ids are time-ordered, but made by hosts; creation by the database's clock decides.
+    in_order = sorted(waiting, key=lambda reservation_id: (work.reservations[reservation_id].created_at, reservation_id))
+    for reservation_id in in_order:
+        reservation = work.reservations[reservation_id]
+        if reservation.state != "pending":
+            continue
+        if reservation.is_lapsed(work.now):
+            transitions.expire(work, reservation)
+        elif not promote(work, reservation, barrier) and work.now - reservation.created_at >= barrier_ms:
+            _extend_barrier(work, reservation, barrier)
+    return barrier
+
+
+def promote(work: Snapshot, reservation: Reservation, barrier: Barrier) -> bool:
+    """Hold all that a pending reservation wants, if it can be had; whether it was."""
+    wanted = read_wanted(reservation.wanted)
+    if not _sales_open(work, reservation.account_id, wanted):
+        return False
+    claim = plan_claim(work, reservation.account_id, wanted, barrier)
+    if claim.unavailable:
+        return False
+    transitions.leave_waiting(work, reservation)
+    after = replace(
+        reservation,
+        state="held",
+        version=reservation.version + 1,
+        lapses_at=work.now + reservation.hold_seconds * 1000,
+        held_at=work.now,
+        wanted=None,
+        pools=(),
+        lines=take(work, reservation.id, claim),
+    )
+    transitions.move(work, after, "pending", "hold", actor=transitions.CLOCK, reason=None)
+    return True
+
+
+def serve_freed(work: Snapshot, barrier_ms: int) -> None:
+    """After a command that gave units back: whoever waits for their pools gets them in the same transaction."""
+    # A promotion may itself end lapsed holds and so free more pools: until nothing new is freed.
+    served: set[bytes] = set()
+    while fresh := sorted(pool_id for pool_id in work.freed - served if work.waiting.get(pool_id)):
+        served.update(fresh)
+        serve_waiting(work, fresh, barrier_ms)
+
+
+def _sales_open(work: Snapshot, account_id: bytes, wanted: Iterable[RequestLine]) -> bool:
+    events = (line.event for line in wanted if isinstance(line, (SeatsLine, BestAvailableLine)))
+    return all(find_event(work, account_id, event).sales == "open" for event in events)
+
+
+def _extend_barrier(work: Snapshot, reservation: Reservation, barrier: Barrier) -> None:
+    wanted = read_wanted(reservation.wanted)
+    if not all(_could_be_met(work, reservation.account_id, line) for line in wanted):
+        return
+    for line in wanted:
+        if isinstance(line, SeatsLine):
+            event = find_event(work, reservation.account_id, line.event)
+            barrier.seats.update(find_seat(work, event, label).id for label in line.seats)
+        elif isinstance(line, BestAvailableLine):
+            event = find_event(work, reservation.account_id, line.event)
+            categories = (
+                work.event_categories[event.id] if line.category is None else (find_category(work, event, line.category),)
+            )
+            barrier.areas.update((category_id, line.section) for category_id in categories)
+        else:
+            barrier.stock.add(find_stock(work, reservation.account_id, line.sku, line.location))
+
+
+def _could_be_met(work: Snapshot, account_id: bytes, line: RequestLine) -> bool:
+    """Whether the end of every present hold would be enough."""
+    never = {SEAT_CONFIRMED, SEAT_BLOCKED}
+    if isinstance(line, SeatsLine):
+        event = find_event(work, account_id, line.event)
+        return all(find_seat(work, event, label).state not in never for label in line.seats)
+    if isinstance(line, BestAvailableLine):
+        event = find_event(work, account_id, line.event)
+        possible = sum(
+            1
+            for seat in work.seats.rows.values()
+            if seat.event_id == event.id
+            and (line.section is None or seat.section == line.section)
+            and (line.category is None or work.categories[seat.category_id].category == line.category)
+            and work.seats[seat.id].state not in never
+        )
+        return possible >= line.quantity
+    item = work.stock[find_stock(work, account_id, line.sku, line.location)]
+    return item.on_hand - item.confirmed >= line.quantity
+

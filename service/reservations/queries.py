@@ -1,0 +1,101 @@
+"""SQL of looking at reservations and their history. They are changed by commands alone (`write.py`)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from service.database.transaction import Transaction, chunks, padded
+from service.reservations.load import LINE_COLUMNS, RESERVATION_COLUMNS, line, reservation
+from service.reservations.records import Line, Reservation
+
+NEWEST = b"\xff" * 16
+"""Above every id."""
+
+
+class Filters(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list is narrowed by; None narrows nothing. `expires_before` in ms: held ones whose hold ends before."""
+
+    state: str | None = None
+    customer: str | None = None
+    event: str | None = None
+    sku: str | None = None
+    expires_before: int | None = None
+    external_reference: str | None = None
+
+
+class HistoryRow(msgspec.Struct, frozen=True):
+    version: int
+    source: str | None
+    target: str
+    action: str
+    actor: str
+    at: int
+    reason: str | None
+
+
+async def select_reservation(reader: Transaction, account_id: bytes, reference: str) -> Reservation | None:
+    rows = await reader.rows(
+        f"SELECT {RESERVATION_COLUMNS} FROM reservations WHERE account_id = ? AND reference = ?",  # noqa: S608
+        (account_id, reference.encode()),
+    )
+    found = await _with_lines(reader, rows)
+    return found[0] if found else None
+
+
+async def select_reservations(
+    reader: Transaction, account_id: bytes, filters: Filters, before: bytes, limit: int
+) -> list[Reservation]:
+    """Newest first, those made before the one whose id is `before`."""
+    conditions, values = ["account_id = ?", "id < ?"], [account_id, before]
+    for name in ("state", "customer", "external_reference"):
+        value = getattr(filters, name)
+        if value is not None:
+            conditions.append(f"{name} = ?")
+            values.append(value.encode())
+    if filters.expires_before is not None:
+        conditions.append("state = ? AND lapses_at < ?")
+        values += [b"held", filters.expires_before]  # type: ignore[list-item]
+    for table, column, value in (("events", "event", filters.event), ("stock_items", "sku", filters.sku)):
+        if value is not None:
+            conditions.append(
+                "id IN (SELECT l.reservation_id FROM reservation_lines l WHERE l.inventory_id IN "
+                f"(SELECT i.id FROM {table} i WHERE i.account_id = ? AND i.{column} = ?))"
+            )
+            values += [account_id, value.encode()]
+    sql = (
+        f"SELECT {RESERVATION_COLUMNS} FROM reservations WHERE {' AND '.join(conditions)} "  # noqa: S608
+        "ORDER BY id DESC LIMIT ?"
+    )
+    return await _with_lines(reader, await reader.rows(sql, (*values, limit)))
+
+
+async def _with_lines(reader: Transaction, rows: Sequence[Sequence[Any]]) -> list[Reservation]:
+    lines: dict[bytes, list[Line]] = {bytes(row[0]): [] for row in rows}
+    for part in chunks(sorted(lines)):
+        places, bound = padded(part)
+        sql = f"SELECT {LINE_COLUMNS} FROM reservation_lines WHERE reservation_id IN ({places}) ORDER BY reservation_id, line"  # noqa: S608
+        for row in await reader.rows(sql, bound):
+            lines[bytes(row[0])].append(line(row))
+    return [reservation(row, tuple(lines[bytes(row[0])])) for row in rows]
+
+
+async def select_history(reader: Transaction, reservation_id: bytes, after: int, limit: int) -> list[HistoryRow]:
+    """Changes after version `after`, oldest first."""
+    rows = await reader.rows(
+        "SELECT version, from_state, to_state, action, actor, at, reason FROM messages "
+        "WHERE subject_id = ? AND version > ? ORDER BY version LIMIT ?",
+        (reservation_id, after, limit),
+    )
+    return [
+        HistoryRow(
+            row[0],
+            None if row[1] is None else row[1].decode(),
+            row[2].decode(),
+            row[3].decode(),
+            row[4].decode(),
+            row[5],
+            None if row[6] is None else row[6].decode(),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,109 @@
+"""Everything that one batch needs, read before anything is decided; the database's clock, too.
+
+Seats are read before the pools that count who waits: a newcomer that sees a freed seat then also sees a waiter who was
+there when it was freed. Taking a unit of a lapsed hold ends that whole reservation, so lapsed holders are read with all
+their lines; who waits is read with all that they want. Names are looked up within their account only (R10).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from service.database.transaction import Transaction
+from service.idempotency.records import select_records
+from service.reservations.commands import (
+    AdjustStock,
+    BestAvailableLine,
+    BlockSeats,
+    Command,
+    CreateReservation,
+    PromoteWaiting,
+    PutStock,
+    RequestLine,
+    ReservationCommand,
+    SeatsLine,
+    StockLine,
+)
+from service.reservations.load import Loader
+from service.reservations.records import StockName
+from service.reservations.snapshot import Snapshot
+from service.reservations.wanted import read_wanted
+
+Wanted = tuple[bytes, RequestLine]
+
+
+async def read_snapshot(
+    transaction: Transaction, commands: Sequence[Command], whole_events: frozenset[bytes] = frozenset()
+) -> Snapshot:
+    """The snapshot for these commands. `whole_events` are to be read with all their seats where any may do."""
+    work = Snapshot(await transaction.now_ms())
+    hashes = [command.key.scope_hash for command in commands if command.key is not None]
+    if hashes:
+        work.records = await select_records(transaction, hashes)
+    fresh = [command for command in commands if command.key is None or command.key.scope_hash not in work.records]
+    if not fresh:
+        return work
+    load = Loader(transaction, work, whole_events)
+    await _read_names(load, fresh)
+    wanted = [wanted for command in fresh for wanted in _wanted(command)]
+    await load.seats_wanted(wanted)
+    await load.lapsed_holders(wanted)
+    await load.pools()
+    waiting = await load.waiting(_pools_named(fresh))
+    if waiting:
+        theirs = [(r.account_id, line) for r in waiting for line in read_wanted(r.wanted)]
+        await _read_wanted_names(load, theirs)
+        await load.seats_wanted(theirs)
+        await load.lapsed_holders(theirs)
+        await load.pools()
+    return work
+
+
+async def _read_names(load: Loader, commands: Sequence[Command]) -> None:
+    """Whatever commands name: events, stock items, reservations with their units, natural keys."""
+    wanted = [wanted for command in commands for wanted in _wanted(command)]
+    names = [(command.account_id, command.event) for command in commands if isinstance(command, BlockSeats)]
+    names += [(c.account_id, c.event) for c in commands if isinstance(c, PromoteWaiting) and c.event is not None]
+    await _read_wanted_names(load, wanted, names, list(_stock_named(commands)))
+    actions = [command for command in commands if isinstance(command, ReservationCommand)]
+    if actions:
+        await load.reservations_by_reference([(command.account_id, command.reference) for command in actions])
+    creates = [command for command in commands if isinstance(command, CreateReservation)]
+    if creates:
+        await load.hold_defaults({c.account_id for c in creates if any(isinstance(line, StockLine) for line in c.lines)})
+        await load.external_references([(c.account_id, c.external_reference) for c in creates if c.external_reference])
+    adjustments = [command for command in commands if isinstance(command, AdjustStock)]
+    if adjustments:
+        await load.adjustments([((c.account_id, c.sku, c.location), c.reference) for c in adjustments])
+
+
+async def _read_wanted_names(
+    load: Loader,
+    wanted: Sequence[Wanted],
+    events: Sequence[tuple[bytes, str]] = (),
+    stock: Sequence[StockName] = (),
+) -> None:
+    named = [(account_id, line.event) for account_id, line in wanted if not isinstance(line, StockLine)]
+    await load.events([*events, *named])
+    counted = [(account_id, line.sku, line.location) for account_id, line in wanted if isinstance(line, StockLine)]
+    await load.stock_by_name([*stock, *counted])
+
+
+def _wanted(command: Command) -> Iterable[Wanted]:
+    if isinstance(command, CreateReservation):
+        for line in command.lines:
+            yield command.account_id, line
+    elif isinstance(command, BlockSeats):
+        yield command.account_id, SeatsLine(1, command.event, command.seats)
+
+
+def _stock_named(commands: Sequence[Command]) -> Iterable[StockName]:
+    for command in commands:
+        if isinstance(command, (PutStock, AdjustStock)):
+            yield command.account_id, command.sku, command.location
+        elif isinstance(command, PromoteWaiting) and command.sku is not None and command.location is not None:
+            yield command.account_id, command.sku, command.location
+
+
+def _pools_named(commands: Sequence[Command]) -> list[bytes]:
+    return [command.pool_id for command in commands if isinstance(command, PromoteWaiting)]
+
+

@@ -1,0 +1,96 @@
+"""What time ends, and who waits: found by plain reads, done as commands through the engine. And the purge of old records."""
+
+import asyncio
+from collections.abc import Sequence
+
+from service.database.store import Store
+from service.database.transaction import Transaction, padded
+from service.database.transactional import transactional
+from service.idempotency.records import StoredAnswer
+from service.metrics import SWEPT
+from service.reservations.command_engine import CommandEngine
+from service.reservations.commands import Command, ExpireReservation, PromoteWaiting
+
+PURGE_PART = 500
+BATCHES_KEPT_MS = 3_600_000
+"""Far longer than any request waits for the truth about its COMMIT."""
+
+WORKER = "worker"
+
+SELECT_LAPSED = """
+SELECT account_id, reference FROM reservations
+WHERE lapses_at <= ? ORDER BY lapses_at LIMIT ?
+"""
+
+SELECT_WAITED_STOCK = """
+SELECT i.account_id, i.id, i.sku, i.location FROM stock_items i
+WHERE i.id IN (SELECT w.pool_id FROM waiters w)
+"""
+
+SELECT_WAITED_CATEGORIES = """
+SELECT c.account_id, c.id, e.event FROM event_categories c JOIN events e ON e.id = c.event_id
+WHERE c.id IN (SELECT w.pool_id FROM waiters w)
+"""
+
+
+async def sweep_lapsed(store: Store, engine: CommandEngine, limit: int) -> int:
+    """End up to `limit` reservations whose time is over; how many were found."""
+    async with store.read() as reader:
+        rows = await reader.rows(SELECT_LAPSED, (await reader.now_ms(), limit))
+    commands = [
+        ExpireReservation(account_id=bytes(row[0]), actor=WORKER, reference=row[1].decode()) for row in rows
+    ]
+    await _submit(engine, commands)
+    SWEPT.labels("expire").inc(len(commands))
+    return len(commands)
+
+
+async def promote_waiting(store: Store, engine: CommandEngine) -> int:
+    """Serve every pool that anybody waits for; how many reservations became held."""
+    commands: list[Command] = []
+    async with store.read() as reader:
+        for account_id, pool_id, sku, location in await reader.rows(SELECT_WAITED_STOCK):
+            commands.append(
+                PromoteWaiting(
+                    account_id=bytes(account_id),
+                    actor=WORKER,
+                    pool_id=bytes(pool_id),
+                    sku=sku.decode(),
+                    location=location.decode(),
+                )
+            )
+        for account_id, pool_id, event in await reader.rows(SELECT_WAITED_CATEGORIES):
+            commands.append(
+                PromoteWaiting(account_id=bytes(account_id), actor=WORKER, pool_id=bytes(pool_id), event=event.decode())
+            )
+    answers = await _submit(engine, commands)
+    promoted = sum(int(answer.body[len(b'{"promoted":') : -1]) for answer in answers)
+    SWEPT.labels("hold").inc(promoted)
+    return promoted
+
+
+async def _submit(engine: CommandEngine, commands: Sequence[Command]) -> list[StoredAnswer]:
+    return list(await asyncio.gather(*(engine.submit(command) for command in commands)))
+
+
+async def purge_records(store: Store) -> int:
+    """Delete a part of the idempotency records past their time; how many."""
+    return await _purge(store, "idempotency_records", "expires_at", 0)
+
+
+async def purge_batches(store: Store) -> int:
+    """Delete a part of the markers that nobody can ask for any more; how many."""
+    return await _purge(store, "batches", "written_at", BATCHES_KEPT_MS)
+
+
+@transactional
+async def _purge(transaction: Transaction, table: str, column: str, age_ms: int) -> int:
+    # The database's clock: a host's that is hours ahead would purge what is still needed.
+    before = await transaction.now_ms() - age_ms
+    # By id in sorted order and few at a time: a purge must not hold up anybody.
+    rows = await transaction.rows(f"SELECT id FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?", (before, PURGE_PART))  # noqa: S608
+    if not rows:
+        return 0
+    ids = sorted(bytes(row[0]) for row in rows)
+    places, values = padded(ids)
+    return await transaction.change(f"DELETE FROM {table} WHERE id IN ({places})", values)  # noqa: S608

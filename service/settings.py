@@ -1,0 +1,113 @@
+"""Every setting, read once from HOLDFAST_* at the start; a wrong one stops the start and names itself.
+
+Each carries its unit in its name, its safe range and its explanation beside it; the table in the README is made from here.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+PREFIX = "HOLDFAST_"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it, its value and what is allowed."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of a process. The field `lanes` is read from HOLDFAST_LANES, and so on."""
+
+    database_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(sqlite\+aiosqlite:///.+|mysql\+asyncmy://.+|mariadb\+asyncmy://.+)$",
+            description="Where the data lives: `sqlite+aiosqlite:///FILE` or `mysql+asyncmy://USER:PASSWORD@HOST:PORT/NAME`.",
+        ),
+    ] = "sqlite+aiosqlite:///var/holdfast.sqlite3"
+    redis_url: Annotated[
+        str, Meta(description="Redis for the locks of hot rows; empty: `SELECT … FOR UPDATE` in its place.")
+    ] = ""
+    host: Annotated[str, Meta(min_length=1, description="Address that `holdfast serve` listens on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="Port that `holdfast serve` listens on.")] = 8000
+    workers: Annotated[
+        int, Meta(ge=1, le=64, description="Server processes; more than 1 only on the MySQL family.")
+    ] = 1
+    worker_metrics_port: Annotated[
+        int, Meta(ge=0, le=65535, description="Port of `holdfast worker`'s own /metrics on the loopback address; 0: none.")
+    ] = 0
+    pool_connections: Annotated[
+        int, Meta(ge=2, le=200, description="Database connections of one process, lanes included (MySQL family).")
+    ] = 12
+    lanes: Annotated[int, Meta(ge=1, le=32, description="Batches that one process runs at once (MySQL family; SQLite has one).")] = 3
+    batch_commands_max: Annotated[int, Meta(ge=1, le=1024, description="Commands in one transaction.")] = 256
+    batch_rows_max: Annotated[int, Meta(ge=100, le=100_000, description="Rows that the commands of one transaction may name.")] = 4000
+    batch_bytes_max: Annotated[int, Meta(ge=10_000, le=16_000_000, description="Bytes of the commands of one transaction.")] = 1_000_000
+    queue_commands_max: Annotated[
+        int, Meta(ge=16, le=100_000, description="Commands that wait in one process before it answers 503 `overloaded`; half of it for one account.")
+    ] = 8192
+    deadline_seconds: Annotated[
+        int, Meta(ge=1, le=120, description="Longest time a request waits for its transaction, retries included.")
+    ] = 10
+    drain_seconds: Annotated[int, Meta(ge=1, le=300, description="Grace time in which SIGTERM lets running requests finish.")] = 20
+    conflict_retries_max: Annotated[
+        int, Meta(ge=1, le=50, description="Times a batch is decided anew after another process was first.")
+    ] = 12
+    hot_row_conflicts: Annotated[
+        int, Meta(ge=2, le=1000, description="Recent conflicts (halved every 5 s) that make a row hot.")
+    ] = 6
+    hot_row_lock_ms: Annotated[int, Meta(ge=50, le=10_000, description="Life of a hot row's Redis lock, in ms.")] = 1000
+    lock_wait_seconds: Annotated[int, Meta(ge=1, le=50, description="`innodb_lock_wait_timeout` of every connection.")] = 3
+    idempotency_hours: Annotated[int, Meta(ge=1, le=8760, description="Time that stored responses are kept.")] = 72
+    rate_limit_requests: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="Requests of one API key per window, in one process; 0: no limit.")
+    ] = 20_000
+    rate_limit_window_seconds: Annotated[int, Meta(ge=1, le=3600, description="Length of that window.")] = 10
+    waiting_barrier_seconds: Annotated[
+        int, Meta(ge=0, le=86_400, description="Age from which nothing overtakes a waiting reservation.")
+    ] = 60
+    sweep_batch: Annotated[int, Meta(ge=1, le=1000, description="Reservations that one round of a sweep ends.")] = 200
+    sweep_interval_ms: Annotated[int, Meta(ge=50, le=60_000, description="Pause between two rounds of the worker that found nothing, in ms.")] = 500
+    cors_origins: Annotated[str, Meta(description="Origins that browsers may call from, separated by commas; empty: none.")] = ""
+    trusted_proxies: Annotated[str, Meta(description="Addresses whose X-Forwarded-For and -Proto are believed, separated by commas.")] = "127.0.0.1"
+    log_format: Annotated[Literal["json", "console"], Meta(description="`json` for machines, `console` for people.")] = "json"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")] = "info"
+    bench_endpoints: Annotated[bool, Meta(description="Serve `POST /bench/echo`, the benchmark's no-op.")] = False
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings in `environ`. Raises SettingsError naming the first one that is unknown, malformed or out of range."""
+        given: dict[str, Any] = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environ.items()
+            if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_")
+        }
+        for field, value in given.items():
+            cls._check(field, value)
+        settings = msgspec.convert(given, cls, strict=False)
+        if settings.is_sqlite and settings.workers > 1:
+            msg = f"{PREFIX}WORKERS={settings.workers}: SQLite has one server process; use the MySQL family for more"
+            raise SettingsError(msg)
+        return settings
+
+    @classmethod
+    def _check(cls, field: str, value: str) -> None:
+        name = f"{PREFIX}{field.upper()}"
+        try:
+            msgspec.convert({field: value}, cls, strict=False)
+        except msgspec.ValidationError as error:
+            if "unknown field" in str(error):
+                msg = f"{name} is not a setting of Holdfast; `holdfast serve --help` and the README list them"
+            else:
+                shown = "…" if field.endswith("_url") else repr(value)
+                msg = f"{name}={shown}: {str(error).rpartition(' - at ')[0] or error}"
+            raise SettingsError(msg) from None
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def idempotency_ms(self) -> int:
+        return self.idempotency_hours * 3_600_000

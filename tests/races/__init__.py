@@ -1,0 +1,1 @@
+"""Many callers, few rows, real commits, then the auditor."""

@@ -1,0 +1,1 @@
+"""Pure code: no I/O, no server, together under a second or two."""
