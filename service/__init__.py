@@ -13,5 +13,6 @@ The path of one request, file by file:
 9. `reservations/write.py`   guarded UPDATEs, then INSERTs; COMMIT; the outcomes go to their waiting requests
 
 Layers, each calling only those below it:
-`app`, `cli`, `worker` > routes > use cases and `engine` wiring > domain > `idempotency`, `outbox` tables > `engine`, `database` > `ids`, `clock`, `names`, `refusals`, `settings`.
+`app`, `cli`, `worker` > routes > `command_engine`, use cases > queries and the decision > `engine`, `idempotency` >
+`database` > `ids`, `clock`, `names`, `refusals`, `settings`.
 """

@@ -47,13 +47,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 )
 
 
-class SchemaNotCurrent(RuntimeError):  # noqa: N818 - a fact
+class SchemaNotCurrent(RuntimeError):
     """The database's schema is not the one that this version works with."""
 
 
 def create_app(settings: Settings) -> ASGIApp:
-    """The ASGI application. It opens nothing before its lifespan starts, which raises StoreUnreachable, SessionError,
-    SchemaNotCurrent."""
+    """The ASGI application. It opens nothing before its lifespan starts.
+
+    The lifespan raises StoreUnreachable, SessionError, SchemaNotCurrent.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -117,13 +119,15 @@ async def _worker_beside(services: Services) -> AsyncIterator[None]:
     if not services.settings.is_sqlite:
         yield
         return
-    task = asyncio.create_task(Worker(services).run())
+    worker = Worker(services.store, services.engine, services.settings)
+    task = asyncio.create_task(worker.run())
     task.add_done_callback(_log_end)
     try:
         yield
     finally:
+        worker.stop()
+        await asyncio.wait([task], timeout=services.settings.drain_seconds)
         task.cancel()
-        await asyncio.wait([task])
 
 
 def _log_end(task: asyncio.Task[None]) -> None:

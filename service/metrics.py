@@ -1,6 +1,7 @@
 """Every metric that a process shows at /metrics; the names are the words of the domain.
 
-With several server processes prometheus_client adds them up over files (PROMETHEUS_MULTIPROC_DIR, set by `holdfast serve`).
+With several server processes prometheus_client adds them up over files (PROMETHEUS_MULTIPROC_DIR, set by `holdfast
+serve`).
 """
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -26,7 +27,9 @@ BATCH_RETRIES = Counter("holdfast_batch_retries_total", "Batches decided anew", 
 BATCH_SPLITS = Counter("holdfast_batch_splits_total", "Batches halved to find the command that fails")
 COMMANDS_POISONED = Counter("holdfast_commands_poisoned_total", "Commands that failed alone and were refused with 500")
 CONFLICTS = Counter("holdfast_conflicts_total", "Rows that another transaction had changed first", ["table"])
-COMMITS_AMBIGUOUS = Counter("holdfast_commits_ambiguous_total", "Connections lost during COMMIT, by what was found", ["outcome"])
+COMMITS_AMBIGUOUS = Counter(
+    "holdfast_commits_ambiguous_total", "Connections lost during COMMIT, by what was found", ["outcome"]
+)
 TRANSACTIONS_RETRIED = Counter("holdfast_transactions_retried_total", "Plain transactions run anew", ["reason"])
 QUEUE_DEPTH = Gauge("holdfast_queue_depth", "Commands that wait in a lane or run", multiprocess_mode="livesum")
 HOT_ROWS = Gauge("holdfast_hot_rows", "Rows that are hot now", multiprocess_mode="livesum")

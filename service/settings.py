@@ -1,6 +1,7 @@
 """Every setting, read once from HOLDFAST_* at the start; a wrong one stops the start and names itself.
 
-Each carries its unit in its name, its safe range and its explanation beside it; the table in the README is made from here.
+Each carries its unit in its name, its safe range and its explanation beside it; the table in the README is made from
+here.
 """
 
 from collections.abc import Mapping
@@ -35,22 +36,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=1, le=64, description="Server processes; more than 1 only on the MySQL family.")
     ] = 1
     worker_metrics_port: Annotated[
-        int, Meta(ge=0, le=65535, description="Port of `holdfast worker`'s own /metrics on the loopback address; 0: none.")
+        int,
+        Meta(ge=0, le=65535, description="Port of `holdfast worker`'s own /metrics on the loopback address; 0: none."),
     ] = 0
     pool_connections: Annotated[
         int, Meta(ge=2, le=200, description="Database connections of one process, lanes included (MySQL family).")
     ] = 12
-    lanes: Annotated[int, Meta(ge=1, le=32, description="Batches that one process runs at once (MySQL family; SQLite has one).")] = 3
+    lanes: Annotated[
+        int, Meta(ge=1, le=32, description="Batches that one process runs at once (MySQL family; SQLite has one).")
+    ] = 3
     batch_commands_max: Annotated[int, Meta(ge=1, le=1024, description="Commands in one transaction.")] = 256
-    batch_rows_max: Annotated[int, Meta(ge=100, le=100_000, description="Rows that the commands of one transaction may name.")] = 4000
-    batch_bytes_max: Annotated[int, Meta(ge=10_000, le=16_000_000, description="Bytes of the commands of one transaction.")] = 1_000_000
+    batch_rows_max: Annotated[
+        int, Meta(ge=100, le=100_000, description="Rows that the commands of one transaction may name.")
+    ] = 4000
+    batch_bytes_max: Annotated[
+        int, Meta(ge=10_000, le=16_000_000, description="Bytes of the commands of one transaction.")
+    ] = 1_000_000
     queue_commands_max: Annotated[
-        int, Meta(ge=16, le=100_000, description="Commands that wait in one process before it answers 503 `overloaded`; half of it for one account.")
+        int,
+        Meta(
+            ge=16,
+            le=100_000,
+            description="Commands that wait in one process before it answers 503 `overloaded`; half for one account.",
+        ),
     ] = 8192
     deadline_seconds: Annotated[
         int, Meta(ge=1, le=120, description="Longest time a request waits for its transaction, retries included.")
     ] = 10
-    drain_seconds: Annotated[int, Meta(ge=1, le=300, description="Grace time in which SIGTERM lets running requests finish.")] = 20
+    drain_seconds: Annotated[
+        int, Meta(ge=1, le=300, description="Grace time in which SIGTERM lets running requests finish.")
+    ] = 20
     conflict_retries_max: Annotated[
         int, Meta(ge=1, le=50, description="Times a batch is decided anew after another process was first.")
     ] = 12
@@ -58,7 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=2, le=1000, description="Recent conflicts (halved every 5 s) that make a row hot.")
     ] = 6
     hot_row_lock_ms: Annotated[int, Meta(ge=50, le=10_000, description="Life of a hot row's Redis lock, in ms.")] = 1000
-    lock_wait_seconds: Annotated[int, Meta(ge=1, le=50, description="`innodb_lock_wait_timeout` of every connection.")] = 3
+    lock_wait_seconds: Annotated[
+        int, Meta(ge=1, le=50, description="`innodb_lock_wait_timeout` of every connection.")
+    ] = 3
     idempotency_hours: Annotated[int, Meta(ge=1, le=8760, description="Time that stored responses are kept.")] = 72
     rate_limit_requests: Annotated[
         int, Meta(ge=0, le=10_000_000, description="Requests of one API key per window, in one process; 0: no limit.")
@@ -68,16 +85,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=0, le=86_400, description="Age from which nothing overtakes a waiting reservation.")
     ] = 60
     sweep_batch: Annotated[int, Meta(ge=1, le=1000, description="Reservations that one round of a sweep ends.")] = 200
-    sweep_interval_ms: Annotated[int, Meta(ge=50, le=60_000, description="Pause between two rounds of the worker that found nothing, in ms.")] = 500
-    cors_origins: Annotated[str, Meta(description="Origins that browsers may call from, separated by commas; empty: none.")] = ""
-    trusted_proxies: Annotated[str, Meta(description="Addresses whose X-Forwarded-For and -Proto are believed, separated by commas.")] = "127.0.0.1"
-    log_format: Annotated[Literal["json", "console"], Meta(description="`json` for machines, `console` for people.")] = "json"
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")] = "info"
+    sweep_interval_ms: Annotated[
+        int, Meta(ge=50, le=60_000, description="Pause between two rounds of the worker that found nothing, in ms.")
+    ] = 500
+    cors_origins: Annotated[
+        str, Meta(description="Origins that browsers may call from, separated by commas; empty: none.")
+    ] = ""
+    trusted_proxies: Annotated[
+        str, Meta(description="Addresses whose X-Forwarded-For and -Proto are believed, separated by commas.")
+    ] = "127.0.0.1"
+    log_format: Annotated[
+        Literal["json", "console"], Meta(description="`json` for machines, `console` for people.")
+    ] = "json"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")
+    ] = "info"
     bench_endpoints: Annotated[bool, Meta(description="Serve `POST /bench/echo`, the benchmark's no-op.")] = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
-        """The settings in `environ`. Raises SettingsError naming the first one that is unknown, malformed or out of range."""
+        """The settings in `environ`.
+
+        Raises SettingsError naming the first one that is unknown, malformed or out of range.
+        """
         given: dict[str, Any] = {
             name.removeprefix(PREFIX).lower(): value
             for name, value in environ.items()

@@ -1,5 +1,6 @@
-"""Which loops the worker runs. Each finds work by a plain read and does it as commands through the engine, in small batches.
+"""Which loops the worker runs.
 
+Each finds work by a plain read and does it as commands through the engine, in small batches.
 Any number of workers may run: a command decides anew whether there is still something to do (R6).
 """
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-SCOPES: Final = (
+SCOPES: Final[tuple[str, ...]] = (
     "inventory:read",
     "inventory:write",
     "reservations:read",

@@ -81,7 +81,9 @@ async def select_keys(reader: Transaction, account_id: bytes | None) -> list[Key
     """The keys of one account, or of all, revoked ones included; oldest first."""
     if account_id is None:
         return [_key(row) for row in await reader.rows(f"{SELECT_KEYS} ORDER BY k.id")]
-    return [_key(row) for row in await reader.rows(f"{SELECT_KEYS} WHERE k.account_id = ? ORDER BY k.id", (account_id,))]
+    return [
+        _key(row) for row in await reader.rows(f"{SELECT_KEYS} WHERE k.account_id = ? ORDER BY k.id", (account_id,))
+    ]
 
 
 async def select_keys_in_force(reader: Transaction, prefixes: Sequence[str]) -> dict[str, KeyInForce]:

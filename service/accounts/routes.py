@@ -6,7 +6,8 @@ import msgspec
 
 from service.accounts.keys import SCOPES
 from service.accounts.wire import MeView
-from service.http.endpoint import Answer, Call, endpoint
+from service.http.endpoint import Call, endpoint
+from service.http.message import Answer
 
 _EXAMPLE: Final = {"account": "opera", "key_name": "box-office", "scopes": ["inventory:read", "reservations:write"]}
 

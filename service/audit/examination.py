@@ -5,6 +5,7 @@ The server counts all offenders and sends the first few: nothing else crosses th
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -47,10 +48,8 @@ async def examine(reader: Transaction, examination: Examination) -> list[Check]:
     totals: dict[int, int] = {}
     for fault, total, *facts in found:
         shown = dict(zip(examination.facts, facts, strict=True))
-        account = shown["account_id"]
-        owner = names.get(bytes(account), f"{id_text(bytes(account))}, which does not exist") if account else "nobody"
         told = examination.rules[fault].words.format_map({name: _shown(name, value) for name, value in shown.items()})
-        offenders.setdefault(fault, []).append(f"account {owner}: {told}")
+        offenders.setdefault(fault, []).append(f"{_owner(shown['account_id'], names)}{told}")
         totals[fault] = total
     return [
         Check(rule.invariant, rule.name, rows_checked, totals.get(place, 0), offenders.get(place, []))
@@ -60,18 +59,18 @@ async def examine(reader: Transaction, examination: Examination) -> list[Check]:
 
 def _statement(examination: Examination) -> str:
     cases = " ".join(f"WHEN {rule.broken} THEN {place}" for place, rule in enumerate(examination.rules))
-    facts = ", ".join(f"{sql} AS {name}" for name, sql in examination.facts.items())
-    names = ", ".join(examination.facts)
+    facts = ", ".join(f"{sql} AS fact_{name}" for name, sql in examination.facts.items())  # no word is reserved
+    names = ", ".join(f"fact_{name}" for name in examination.facts)
     judged = f"SELECT CASE {cases} END AS fault, {facts} FROM {examination.source}"
     if examination.group_by is not None:
         # HAVING keeps the groups that are well from being stored on the way.
         judged += f" GROUP BY {examination.group_by} HAVING fault IS NOT NULL"
     counted = (
         f"SELECT fault, COUNT(*) OVER (PARTITION BY fault) AS total, "
-        f"ROW_NUMBER() OVER (PARTITION BY fault ORDER BY fault) AS place, {names} "
+        f"ROW_NUMBER() OVER (PARTITION BY fault ORDER BY fault) AS nth, {names} "
         f"FROM ({judged}) judged WHERE fault IS NOT NULL"
     )
-    return f"SELECT fault, total, {names} FROM ({counted}) counted WHERE place <= {OFFENDERS_MAX} ORDER BY fault, place"
+    return f"SELECT fault, total, {names} FROM ({counted}) counted WHERE nth <= {OFFENDERS_MAX} ORDER BY fault, nth"
 
 
 async def _account_names(reader: Transaction, ids: set[bytes]) -> dict[bytes, str]:
@@ -83,10 +82,17 @@ async def _account_names(reader: Transaction, ids: set[bytes]) -> dict[bytes, st
     return names
 
 
+def _owner(account_id: bytes | None, names: Mapping[bytes, str]) -> str:
+    if account_id is None:
+        return ""
+    known = bytes(account_id)
+    return f"account {names.get(known) or f'{id_text(known)}, which does not exist'}: "
+
+
 def _shown(name: str, value: Any) -> str:  # noqa: ANN401 - a cell
     if value is None:
         return "none"
-    if isinstance(value, int):
+    if isinstance(value, (int, Decimal)):  # the MySQL family sums into decimals
         return str(value)
     if name.endswith("_id"):
         return id_text(bytes(value))

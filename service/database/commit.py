@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import structlog
 
 from service.clock import now_ms
-from service.database.errors import CommitUnknown, Conflict, Disconnected, DuplicateKey, StoreError, StoreUnreachable, translate
+from service.database.errors import (
+    CommitUnknown,
+    Conflict,
+    Disconnected,
+    DuplicateKey,
+    StoreError,
+    StoreUnreachable,
+    translate,
+)
 from service.database.transaction import Transaction
 from service.metrics import COMMITS_AMBIGUOUS
 
@@ -21,9 +29,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-
 async def commit(store: "Store", transaction: Transaction, marker: bytes) -> None:
-    """Commit. Returns only if the transaction is durable. Raises Conflict or Disconnected (it is not), CommitUnknown."""
+    """Commit. Returns only if the transaction is durable.
+
+    Raises Conflict or Disconnected (it is not), CommitUnknown.
+    """
     await _insert_marker(transaction, marker)
     session_id = await _session_id(transaction)
     try:

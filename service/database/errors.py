@@ -1,6 +1,7 @@
 """What a database error means, by its code: never by its class, which drivers choose differently.
 
-Above this module nobody sees a driver's exception: a transaction raises one of the StoreErrors here, or a bug's own error.
+Above this module nobody sees a driver's exception: a transaction raises one of the StoreErrors here, or a bug's own
+error.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ class StoreError(Exception):
     """A failure of the store that is no bug of the caller; the transaction is rolled back."""
 
 
-class Conflict(StoreError):  # noqa: N818 - a fact, not a fault
+class Conflict(StoreError):
     """Another transaction was first: read again, decide again. `rows` names the rows that were in the way, if known."""
 
     def __init__(self, reason: str, rows: frozenset[tuple[str, bytes]] = frozenset()) -> None:
@@ -28,16 +29,22 @@ class DuplicateKey(Conflict):
     """A unique key refused a row (1062). It does not say reliably which key."""
 
 
-class Disconnected(StoreError):  # noqa: N818
+class Disconnected(StoreError):
     """The connection died; what it had not committed is rolled back by the server."""
 
 
-class StoreUnreachable(StoreError):  # noqa: N818
-    """No connection can be had, or the server refuses to write: full, read-only, shutting down, too many connections."""
+class StoreUnreachable(StoreError):
+    """No connection can be had, or the server refuses to write.
+
+    Full, read-only, shutting down, too many connections.
+    """
 
 
-class CommitUnknown(StoreError):  # noqa: N818
-    """The connection died during COMMIT and the marker could not be looked up in time. Never answer as if either were true."""
+class CommitUnknown(StoreError):
+    """The connection died during COMMIT and the marker could not be looked up in time.
+
+    Never answer as if either were true.
+    """
 
 
 MYSQL_CONFLICTS: Final = frozenset(
@@ -96,7 +103,7 @@ MYSQL_UNREACHABLE: Final = frozenset(
 )
 
 
-def translate(error: BaseException) -> BaseException:
+def translate(error: BaseException) -> BaseException:  # noqa: PLR0911 - one return a kind
     """The StoreError that `error` means, or `error` itself where it is a bug (a CHECK, a wrong statement)."""
     if isinstance(error, StoreError):
         return error
@@ -145,6 +152,8 @@ def _translate_sqlite(cause: sqlite3.Error, error: BaseException) -> BaseExcepti
         return DuplicateKey(name)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Conflict(name)
-    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if name.startswith(
+        ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_NOTADB")
+    ):
         return StoreUnreachable(name)
     return error

@@ -59,10 +59,10 @@ class Text(TypeDecorator[str]):
             return dialect.type_descriptor(mysql.VARBINARY(self.length))
         return dialect.type_descriptor(LargeBinary(self.length))
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> bytes | None:
         return None if value is None else value.encode()
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+    def process_result_value(self, value: bytes | None, _dialect: Dialect) -> str | None:
         return None if value is None else bytes(value).decode()
 
 

@@ -1,4 +1,7 @@
-"""Refuses to start on sessions that did not take their settings: isolation, strictness, UTC and time-outs are part of the proof."""
+"""Refuses to start on sessions that did not take their settings.
+
+Isolation, strictness, UTC and time-outs are part of the proof.
+"""
 
 from service.database.dialects import IDLE_SECONDS
 from service.database.transaction import Transaction
@@ -43,7 +46,7 @@ async def verify_session(reader: Transaction, settings: Settings) -> None:
 
 
 def _verify_version(version: str) -> None:
-    numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:3])
+    numbers = tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:3])
     oldest = MARIADB_OLDEST if "mariadb" in version.lower() else MYSQL_OLDEST
     if numbers < oldest:
         msg = f"the server is version {version}, must be at least {'.'.join(map(str, oldest))}"

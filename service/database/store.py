@@ -1,7 +1,8 @@
 """Opens the store and its transactions: the only file that begins, commits and rolls back.
 
 R3, R7: a transaction is committed or it is not, and `begin` does not return before that is known. Every transaction
-inserts its marker as its last statement; where the connection dies during COMMIT, the marker is looked up on a fresh one.
+inserts its marker as its last statement; where the connection dies during COMMIT, the marker is looked up on a fresh
+one.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from service.database import dialects
 from service.database.commit import commit
 from service.database.errors import StoreUnreachable, translate
 from service.database.file_lock import FileLock
+from service.database.session import verify_session
 from service.database.transaction import Transaction
 from service.settings import Settings
 
@@ -132,7 +134,10 @@ class Store:
 
 
 async def _roll_back(connection: AsyncConnection, error: BaseException) -> None:
-    """Leave no trace of the transaction. A cancelled one may have an answer under way: its connection is thrown away."""
+    """Leave no trace of the transaction. A cancelled one may have an answer under way.
+
+    Its connection is thrown away.
+    """
     try:
         if isinstance(error, asyncio.CancelledError):
             await connection.invalidate()
@@ -144,9 +149,10 @@ async def _roll_back(connection: AsyncConnection, error: BaseException) -> None:
 
 
 async def open_store(settings: Settings) -> Store:
-    """A store whose server has been reached and whose sessions are as they must be. Raises StoreUnreachable, SessionError."""
-    from service.database.session import verify_session
+    """A store whose server has been reached and whose sessions are as they must be.
 
+    Raises StoreUnreachable, SessionError.
+    """
     store = Store(settings)
     try:
         async with store.read() as reader:

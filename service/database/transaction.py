@@ -49,8 +49,10 @@ class Transaction:
         return result.rowcount
 
     async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert all rows in one round trip where the server can. Columns that are None in every row are left out:
-        MariaDB's bulk protocol cannot type them."""
+        """Insert all rows in one round trip where the server can.
+
+        Columns that are None in every row are left out: MariaDB's bulk protocol cannot type them.
+        """
         if not rows:
             return
         kept = [place for place, cells in enumerate(zip(*rows, strict=True)) if any(cell is not None for cell in cells)]
@@ -77,7 +79,7 @@ class Transaction:
         """The database's clock, in milliseconds; the host's on SQLite."""
         if self.dialect.clock is None:
             return now_ms()
-        return int((await self.rows(f"SELECT {self.dialect.clock}"))[0][0])  # noqa: S608
+        return int((await self.rows(f"SELECT {self.dialect.clock}"))[0][0])
 
 
 @lru_cache(maxsize=4096)
@@ -94,7 +96,7 @@ def insert_statement(table: str, columns: tuple[str, ...], placeholder: str) -> 
 def padded(values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
     """Placeholders and values of an IN list, padded by repeating the last one. At most 512 values."""
     size = padded_size(len(values))
-    return marks(size), (*values, *(values[-1:] * (size - len(values))))
+    return marks(size), (*values, *[values[-1]] * (size - len(values)))
 
 
 @lru_cache(maxsize=1024)

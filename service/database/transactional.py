@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from service.database.errors import CommitUnknown, Conflict, Disconnected, StoreUnreachable
 from service.database.store import Store
@@ -20,13 +20,13 @@ ATTEMPTS = 8
 
 def transactional(
     use_case: Callable[Concatenate[Transaction, P], Awaitable[T]],
-) -> Callable[Concatenate[Store, P], Awaitable[T]]:
+) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
     """Make a use case of (transaction, …) one of (store, …): begun, committed, run anew when another was first.
 
     The use case must do nothing outside its transaction. Raises what it raises, and StoreUnavailable.
     """
 
-    async def run(store: Store, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> T:
         for attempt in range(ATTEMPTS):
             try:
                 async with store.begin(new_id()) as transaction:

@@ -1,8 +1,10 @@
 """One batch: a transaction for all its commands, run until it is durable or known not to be.
 
-- Conflict: another process was first. Roll back, read again, decide again, with jitter, inside the deadline. After the second
+- Conflict: another process was first. Roll back, read again, decide again, with jitter, inside the deadline. After
+  the second
   one the commands that touch the contested rows run apart, so that one row does not hold up all others.
-- Poison: a failure that is no conflict and not the store's. Halve and run again; a command that fails alone twice gets a 500.
+- Poison: a failure that is no conflict and not the store's. Halve and run again; a command that fails alone twice
+  gets a 500.
 - No answer leaves before COMMIT (R7); nothing is kept of an attempt that failed.
 """
 
@@ -13,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
-from service.database.errors import CommitUnknown, Conflict, Disconnected, StoreUnreachable
+from service.database.errors import CommitUnknown, Conflict, Disconnected, StoreError, StoreUnreachable
 from service.database.store import Store
 from service.database.transaction import Transaction
 from service.engine.hot_rows import HotRows, Row
@@ -23,9 +25,12 @@ from service.ids import new_id
 from service.metrics import BATCH_COMMANDS, BATCH_RETRIES, BATCH_SECONDS, BATCH_SPLITS, COMMANDS_POISONED, CONFLICTS
 from service.refusals import StoreUnavailable
 
-C = TypeVar("C", contravariant=True)
-A = TypeVar("A", covariant=True)
+C = TypeVar("C")
+A = TypeVar("A")
+C_contra = TypeVar("C_contra", contravariant=True)
 log = structlog.get_logger(__name__)
+
+Parts = Sequence[list[Waiting[Any, Any]]]
 
 APART_AFTER = 2
 """Conflicts after which the commands on contested rows leave the batch."""
@@ -40,19 +45,19 @@ class RowsChanged(Conflict):
         self.positions = positions
 
 
-class Domain(Protocol[C, A]):
+class Domain(Protocol[C_contra, A]):
     """What the engine asks of the business: one attempt at a batch inside an open transaction."""
 
     async def attempt(
-        self, transaction: Transaction, commands: Sequence[C], batch_id: bytes, lock_rows: frozenset[Row]
+        self, transaction: Transaction, commands: Sequence[C_contra], batch_id: bytes, lock_rows: frozenset[Row]
     ) -> Sequence[A]:
         """An answer a command; writes made, not committed. Raises RowsChanged where another transaction was first.
 
         `lock_rows` are to be locked (FOR UPDATE) before anything is read.
         """
 
-    def committed(self, commands: Sequence[C], answers: Sequence[A]) -> None:
-        """The attempt is durable: count it, remember where things are. Must not fail."""
+    def committed(self, answers: Sequence[A]) -> None:
+        """The attempt is durable: count it. Must not fail."""
 
 
 class BatchRunner(Generic[C, A]):
@@ -82,59 +87,51 @@ class BatchRunner(Generic[C, A]):
         BATCH_SECONDS.observe(loop.time() - started)
 
     async def _run(self, batch: list[Waiting[Any, Any]]) -> None:
-        conflicts = 0
+        tries = 0
         while batch := _still_wanted(batch):
             try:
                 await self._attempt(batch)
-            except Conflict as conflict:
-                conflicts += 1
-                self._note(batch, conflict)
-                if conflicts > self._retries_max:
-                    _fail(batch, StoreUnavailable(retry_after_s=1))
-                    return
-                apart = _apart(batch, conflict) if conflicts >= APART_AFTER else None
-                if apart is not None:
-                    await self._run_parts(apart)
-                    return
-                await _back_off(conflicts)
-            except Disconnected as error:
-                conflicts += 1
-                BATCH_RETRIES.labels("disconnected").inc()
-                log.warning("batch_disconnected", reason=str(error), commands=len(batch))
-                if conflicts > self._retries_max:
-                    _fail(batch, StoreUnavailable(retry_after_s=1))
-                    return
-                await _back_off(conflicts)
+            except (Conflict, Disconnected) as lost:
+                tries += 1
+                parts = self._after_loss(batch, lost, tries)
             except (StoreUnreachable, CommitUnknown) as error:
                 log.warning("store_unreachable", reason=str(error), commands=len(batch))
                 _fail(batch, StoreUnavailable(retry_after_s=2))
                 return
             except Exception as error:  # noqa: BLE001 - poison: find out whose
                 parts = _halves(batch, error)
-                if parts is not None:
-                    await self._run_parts(parts)
-                    return
             else:
                 return
+            for part in parts:
+                await self._run(part)
+            if parts:
+                return
+            await _back_off(tries)
+
+    def _after_loss(self, batch: list[Waiting[Any, Any]], lost: StoreError, tries: int) -> Parts:
+        """What to run apart after an attempt of which nothing was kept; nothing: try the whole again."""
+        BATCH_RETRIES.labels(type(lost).__name__).inc()
+        if isinstance(lost, Conflict):
+            self._note(batch, lost)
+        else:
+            log.warning("batch_disconnected", reason=str(lost), commands=len(batch))
+        if tries > self._retries_max:
+            _fail(batch, StoreUnavailable(retry_after_s=1))
+            return ()
+        return _apart(batch, lost) if tries >= APART_AFTER else ()
 
     async def _attempt(self, batch: list[Waiting[Any, Any]]) -> None:
         commands = [waiting.command for waiting in batch]
         hot = self._hot_rows.among(waiting.lane_key for waiting in batch)
         batch_id = new_id()
-        async with self._row_locks.hold(hot) as unlocked:
-            async with self._store.begin(batch_id) as transaction:
-                answers = await self._domain.attempt(transaction, commands, batch_id, unlocked)
+        async with self._row_locks.hold(hot) as unlocked, self._store.begin(batch_id) as transaction:
+            answers = await self._domain.attempt(transaction, commands, batch_id, unlocked)
         BATCH_COMMANDS.observe(len(batch))
-        self._domain.committed(commands, answers)
+        self._domain.committed(answers)
         for waiting, answer in zip(batch, answers, strict=True):
             waiting.give(answer)
 
-    async def _run_parts(self, parts: Sequence[list[Waiting[Any, Any]]]) -> None:
-        for part in parts:
-            await self._run(part)
-
     def _note(self, batch: list[Waiting[Any, Any]], conflict: Conflict) -> None:
-        BATCH_RETRIES.labels(type(conflict).__name__).inc()
         positions = conflict.positions if isinstance(conflict, RowsChanged) else frozenset[int]()
         for table, _ in conflict.rows:
             CONFLICTS.labels(table).inc()
@@ -155,16 +152,16 @@ def _still_wanted(batch: list[Waiting[Any, Any]]) -> list[Waiting[Any, Any]]:
     return wanted
 
 
-def _apart(batch: list[Waiting[Any, Any]], conflict: Conflict) -> Sequence[list[Waiting[Any, Any]]] | None:
+def _apart(batch: list[Waiting[Any, Any]], conflict: StoreError) -> Parts:
     if not isinstance(conflict, RowsChanged) or not 0 < len(conflict.positions) < len(batch):
-        return None
+        return ()
     contested = [waiting for position, waiting in enumerate(batch) if position in conflict.positions]
     others = [waiting for position, waiting in enumerate(batch) if position not in conflict.positions]
     return (others, contested)
 
 
-def _halves(batch: list[Waiting[Any, Any]], error: Exception) -> Sequence[list[Waiting[Any, Any]]] | None:
-    """The halves to run apart; None for a single command, which is run once more, then refused."""
+def _halves(batch: list[Waiting[Any, Any]], error: Exception) -> Parts:
+    """The halves to run apart; none for a single command, which is run once more, then refused."""
     if len(batch) > 1:
         BATCH_SPLITS.inc()
         log.warning("batch_split", commands=len(batch), error=type(error).__name__)
@@ -178,7 +175,7 @@ def _halves(batch: list[Waiting[Any, Any]], error: Exception) -> Sequence[list[W
         waiting.fail(CommandPoisoned(type(error).__name__))
     else:
         BATCH_RETRIES.labels("failed_alone").inc()
-    return None
+    return ()
 
 
 def _fail(batch: list[Waiting[Any, Any]], error: BaseException) -> None:

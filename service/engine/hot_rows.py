@@ -1,9 +1,11 @@
 """Which rows are hot: several processes keep losing to each other on them.
 
 Conflicts are counted per row and halved every five seconds, so a row that stays calm cools down.
-A batch knows its rows only after it has read; so a hot row is remembered under the lane keys of the commands that touched it.
+A batch knows its rows only after it has read; so a hot row is remembered under the lane keys of the commands that
+touched it.
 """
 
+import math
 import time
 from collections.abc import Callable, Hashable, Iterable
 
@@ -52,7 +54,7 @@ class HotRows:
 
     def _score(self, row: Row, now: float) -> float:
         score, since = self._scores.get(row, (0.0, now))
-        return score * 0.5 ** ((now - since) / HALF_LIFE_SECONDS)
+        return score * math.pow(0.5, (now - since) / HALF_LIFE_SECONDS)
 
     def _forget(self, now: float) -> None:
         self._scores = {row: entry for row, entry in self._scores.items() if self._score(row, now) >= 1.0}

@@ -8,7 +8,8 @@ The transaction runs in the lane's own task: a client that goes away stops waiti
 import asyncio
 import contextlib
 from collections import Counter, deque
-from typing import Any, Generic, TypeVar
+from collections.abc import Hashable
+from typing import Generic, TypeVar
 from zlib import crc32
 
 import structlog
@@ -42,9 +43,13 @@ class Lanes(Generic[C, A]):
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._run(number), name=f"lane-{number}") for number in range(len(self._queues))]
+        self._tasks = [
+            asyncio.create_task(self._run(number), name=f"lane-{number}") for number in range(len(self._queues))
+        ]
 
-    def enqueue(self, command: C, *, account_id: bytes, lane_key: Any, weight: int, size: int) -> asyncio.Future[A]:  # noqa: ANN401
+    def enqueue(
+        self, command: C, *, account_id: bytes, lane_key: Hashable, weight: int, size: int
+    ) -> asyncio.Future[A]:
         """The future answer of `command`. Raises Overloaded (the queue is full), StoreUnavailable (shutting down)."""
         if not self._open:
             raise StoreUnavailable(retry_after_s=1)

@@ -1,13 +1,14 @@
 """A command that waits for its transaction, and the errors that end the wait without one."""
 
 import asyncio
-from typing import Any, Generic, TypeVar
+from collections.abc import Hashable
+from typing import Generic, TypeVar
 
 C = TypeVar("C")
 A = TypeVar("A")
 
 
-class CommandPoisoned(Exception):  # noqa: N818 - a fact
+class CommandPoisoned(Exception):
     """The command failed twice by itself: a bug, told as 500; the others of its batch have succeeded."""
 
 
@@ -16,8 +17,8 @@ class Waiting(Generic[C, A]):
 
     __slots__ = ("account_id", "answer", "command", "deadline", "failures", "lane_key", "size", "weight")
 
-    def __init__(  # noqa: PLR0913 - all facts of the queue's bookkeeping
-        self, command: C, *, account_id: bytes, lane_key: Any, weight: int, size: int, deadline: float
+    def __init__(
+        self, command: C, *, account_id: bytes, lane_key: Hashable, weight: int, size: int, deadline: float
     ) -> None:
         self.command = command
         self.account_id = account_id

@@ -2,7 +2,7 @@
 
 A domain's `routes.py` declares each operation once:
 
-    @endpoint("PUT", "/v1/events/{event}", scope="inventory:write", key="optional", body=PutEvent, answers={200: EventView})
+    @endpoint("PUT", "/v1/events/{event}", scope="inventory:write", key="optional", body=PutEvent, answers={200: View})
     async def put_event(call: Call) -> Answer:
         \"\"\"Summary for the API reference.
 
@@ -140,8 +140,7 @@ async def answer_request(asked: Endpoint, services: Services, scope: Scope, rece
         headers: Headers = dict(scope["headers"])
         caller = await services.authenticator.authenticate(headers.get(b"authorization"))  # 401
         account = caller.account_name
-        if asked.scope is not None and asked.scope not in caller.scopes:
-            raise Forbidden(scope=asked.scope)  # 403
+        _require_scope(asked.scope, caller)  # 403
         rate = services.rate_limits.take(caller.prefix)  # 429
         content = await read_body(headers, receive) if asked.body is not None else b""  # 413, 415
         key = _key(asked, scope, headers)  # 400
@@ -160,6 +159,11 @@ async def answer_request(asked: Endpoint, services: Services, scope: Scope, rece
         return await asked.handle(call), rate
     except Exception as error:  # noqa: BLE001 - refusals and bugs alike leave as problems
         return refused(error, request_id, account), rate
+
+
+def _require_scope(scope: str | None, caller: Caller) -> None:
+    if scope is not None and scope not in caller.scopes:
+        raise Forbidden(scope=scope)
 
 
 def _key(asked: Endpoint, scope: Scope, headers: Headers) -> str | None:
@@ -232,4 +236,4 @@ def stored(answer: StoredAnswer) -> Answer:
 
 def _slug(problem: bytes) -> str:
     """A problem's document begins with its type."""
-    return problem[: 64].partition(b"/problems/")[2].partition(b'"')[0].decode("ascii", "replace")
+    return problem[:64].partition(b"/problems/")[2].partition(b'"')[0].decode("ascii", "replace")

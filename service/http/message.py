@@ -75,7 +75,7 @@ def _require_json(headers: Headers) -> None:
 
 @lru_cache(maxsize=256)
 def _is_json(content_type: bytes) -> bool:
-    """`application/json`, in UTF-8 if it says in what (RFC 9110, section 8.3.1: names in any case, values in quotes)."""
+    """`application/json`, in UTF-8 if it says in what. Names in any case, values in quotes (RFC 9110, 8.3.1)."""
     media_type, *parameters = (part.strip() for part in content_type.lower().split(b";"))
     if media_type != b"application/json":
         return False

@@ -12,7 +12,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.clock import now_ms
 from service.database.migrations import is_current
-from service.http.endpoint import Answer, Call, Endpoint, stored
+from service.http.endpoint import Call, Endpoint, stored
+from service.http.message import Answer
 from service.http.routing import services_of
 from service.idempotency.records import StoredAnswer
 from service.refusals import StoreUnavailable
@@ -61,8 +62,6 @@ def echo_endpoint(create_reservation: Endpoint) -> Endpoint:
     async def echo(call: Call) -> Answer:
         expires_at = now_ms() + call.services.settings.idempotency_ms
         location = f"/v1/reservations/{view['reference']}"
-        return stored(
-            StoredAnswer(status=201, body=encode(view), location=location, etag='"1"', expires_at=expires_at)
-        )
+        return stored(StoredAnswer(status=201, body=encode(view), location=location, etag='"1"', expires_at=expires_at))
 
     return msgspec.structs.replace(create_reservation, path="/bench/echo", handle=echo, name="echo")

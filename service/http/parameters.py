@@ -5,19 +5,22 @@ every other one a name that the caller chose. A wrong one is 400, not 404: nothi
 """
 
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 from msgspec import Meta
 
 from service.ids import parse_reference
-from service.names import is_name
+from service.names import Name, is_name
 from service.refusals import InvalidRequest
 
 FIELDS_MAX: Final = 64
 
 _NO_NAME: Final = "%2F"
+
+_NAME_DESCRIPTION: Final[str] = get_args(Name)[1].description
+_NAME_RULE: Final = f"must be {_NAME_DESCRIPTION[:1].lower()}{_NAME_DESCRIPTION[1:]}"
 
 Parser = Callable[[str], str]
 
@@ -29,7 +32,9 @@ class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
 class PageQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Which part of a collection; endpoints add their filters to it."""
 
-    cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before; leave it out for the first")] = None
+    cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before; leave it out for the first")] = (
+        None
+    )
     limit: Annotated[int, Meta(ge=1, le=500, description="Rows of a page at most")] = 100
 
 
@@ -40,7 +45,7 @@ def path_parser(name: str) -> Parser:
 
 def _name(text: str) -> str:
     if not is_name(text):
-        raise ValueError("must be 1 to 64 of A-Z a-z 0-9 . _ ~ - but not . or ..")
+        raise ValueError(_NAME_RULE)
     return text
 
 
@@ -59,7 +64,7 @@ def parse_path(values: dict[str, str], parsers: tuple[tuple[str, Parser], ...]) 
 
 
 def exact_path(raw_path: bytes) -> str:
-    """The path with its parts as they were sent: a slash that was encoded stays in its part, an empty part stays a part.
+    """The path with its parts as they were sent: an encoded slash stays in its part, an empty part stays a part.
 
     The server decodes before it splits, and the router skips empty parts: `/v1/events/a%2Fseats` would be the seats of
     `a`, and `/v1/events//seats` the event `seats`. What stands in their place here no grammar allows.

@@ -1,6 +1,7 @@
 """Idempotency records: what the first answer to a keyed request was, written in the transaction of its effect (R3).
 
-One module for the engine's batches and for plain use cases. A record past its time but not yet purged is still honoured:
+One module for the engine's batches and for plain use cases. A record past its time but not yet purged is still
+honoured:
 its unique key would refuse a second one anyway.
 """
 
@@ -9,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from service.database.transaction import Transaction, chunks, padded
-from service.ids import new_id
 from service.idempotency.fingerprint import FINGERPRINT_VERSION, mismatch
+from service.ids import new_id
 from service.refusals import IdempotencyKeyReused
 
 
@@ -125,7 +126,7 @@ def record_row(
 
 async def insert_records(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
     """By scope hash, so that two transactions meet in one order. Raises DuplicateKey where another was first."""
-    await transaction.insert("idempotency_records", COLUMNS, sorted(rows, key=lambda row: row[2]))  # type: ignore[arg-type,return-value]
+    await transaction.insert("idempotency_records", COLUMNS, sorted(rows, key=lambda row: row[2]))
 
 
 async def answer_once(
@@ -133,7 +134,8 @@ async def answer_once(
 ) -> StoredAnswer:
     """Run a plain use case under its key, in its own transaction: replay, refuse, or execute and store.
 
-    Without a key it is executed. Raises IdempotencyKeyReused, DuplicateKey (run anew: another was first), and what `execute` raises
+    Without a key it is executed. Raises IdempotencyKeyReused, DuplicateKey (run anew: another was first), and what
+    `execute` raises
     (nothing is stored then).
     """
     if request is None:

@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from service.clock import to_rfc3339
-from service.http.endpoint import Answer, Call, endpoint
+from service.http.endpoint import Call, endpoint
+from service.http.message import Answer
 from service.idempotency.key import parse_idempotency_key
 from service.idempotency.records import select_records
 from service.idempotency.scope import scope_hash

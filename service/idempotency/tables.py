@@ -1,4 +1,7 @@
-"""One row for every keyed request that was answered (R3). The largest table: clustered by time, found by a narrow unique hash."""
+"""One row for every keyed request that was answered (R3). The largest table.
+
+Clustered by time, found by a narrow unique hash.
+"""
 
 from sqlalchemy import Column, Index, Table, UniqueConstraint
 

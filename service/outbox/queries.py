@@ -15,6 +15,8 @@ class Place(NamedTuple):
 
 
 class MessageRow(msgspec.Struct, frozen=True):
+    """A message at its place."""
+
     batch_id: bytes
     place: Place
     type: str

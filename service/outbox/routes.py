@@ -1,10 +1,9 @@
 """Messages over HTTP, for readers that catch up: at least once, without gaps for whoever goes on from `next_after`."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
-from typing import Annotated
 
 from service.clock import to_rfc3339
 from service.http.cursor import decode_cursor, encode_cursor
@@ -21,7 +20,9 @@ AFTER_PATH: Final = "?after"
 class MessagesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where to go on from."""
 
-    after: Annotated[str | None, Meta(description="`next_after` of the answer before; without it, from the first")] = None
+    after: Annotated[str | None, Meta(description="`next_after` of the answer before; without it, from the first")] = (
+        None
+    )
     limit: Annotated[int, Meta(ge=1, le=500, description="Messages at most")] = 100
 
 
@@ -50,9 +51,9 @@ EXAMPLE: Final[dict[str, Any]] = {
             "id": "01978a5e-2c1b-7d3a-9f00-5b1d2c3e4f50-0",
             "type": "reservation.held",
             "at": "2027-06-01T10:00:00.000Z",
-            "reference": "K7QX2-9PMDA",
+            "reference": "K7QX2-9PMD8",
             "version": 1,
-            "reservation": {"reference": "K7QX2-9PMDA", "state": "held", "version": 1},
+            "reservation": {"reference": "K7QX2-9PMD8", "state": "held", "version": 1},
         }
     ],
     "next_after": "AbCdEf",

@@ -1,5 +1,6 @@
-"""Messages: every change of state, once. A reservation's messages are its history (R4, R8), their bodies the stored responses.
+"""Messages: every change of state, once.
 
+A reservation's messages are its history (R4, R8), their bodies the stored responses.
 Messages of one transaction share its batch. `outbox` has one row for each account that a batch wrote messages of;
 the sequencer gives that row, once committed, the account's next gapless position, and readers page by it.
 Identifiers and timestamps do not order commits; positions do.

@@ -1,10 +1,13 @@
-"""Outcomes of a decision as the answers that are stored and sent: bytes, once, for the request, its record and its message."""
+"""Outcomes of a decision as the answers that are stored and sent.
+
+Bytes, once, for the request, its record and its message.
+"""
 
 from collections.abc import Sequence
 
 from service import problems
-from service.ids import show_reference
 from service.idempotency.records import StoredAnswer
+from service.ids import show_reference
 from service.inventory.wire import block_body, stock_body
 from service.refusals import Refusal
 from service.reservations.commands import BlockSeats, Command
@@ -41,7 +44,9 @@ def item_body(item: StockItem) -> bytes:
     )
 
 
-def answer_of(command: Command, outcome: Outcome, bodies: Sequence[bytes], now: int) -> StoredAnswer:
+def answer_of(  # noqa: PLR0911 - one return a kind
+    command: Command, outcome: Outcome, bodies: Sequence[bytes], now: int
+) -> StoredAnswer:
     """The answer to one command; `bodies` are those of the batch's messages, by index."""
     if isinstance(outcome, StoredAnswer):
         return outcome

@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from service.database.transaction import Transaction
 from service.engine.hot_rows import Row
-from service.ids import new_id, new_reference
 from service.idempotency.records import StoredAnswer
+from service.ids import new_id, new_reference
 from service.metrics import REPLAYS, TRANSITIONS
 from service.reservations.answers import answer_of, is_stored, message_bodies
 from service.reservations.commands import Command, CreateReservation, ReservationCommand, lane_key
-from service.reservations.decide import decide
+from service.reservations.decide import Outcome, decide
 from service.reservations.decide.claims import MoreSeatsNeeded
 from service.reservations.read import read_snapshot
 from service.reservations.snapshot import Snapshot
@@ -42,15 +42,7 @@ class ReservationDomain:
     ) -> Sequence[StoredAnswer]:
         """See engine.batch.Domain."""
         await _lock(transaction, lock_rows)
-        whole_events: frozenset[bytes] = frozenset()
-        while True:
-            work = await read_snapshot(transaction, commands, whole_events)
-            draws = [(new_id(), new_reference() if isinstance(c, CreateReservation) else "") for c in commands]
-            try:
-                outcomes = decide(work, list(commands), draws, self._barrier_ms)
-                break
-            except MoreSeatsNeeded as more:
-                whole_events |= {more.event_id}
+        work, outcomes = await self._read_and_decide(transaction, commands)
         bodies = message_bodies(work.messages, work.now)
         answers: list[StoredAnswer] = []
         for command, outcome in zip(commands, outcomes, strict=True):
@@ -62,7 +54,19 @@ class ReservationDomain:
         self._remember(work)
         return answers
 
-    def committed(self, commands: Sequence[Command], answers: Sequence[StoredAnswer]) -> None:
+    async def _read_and_decide(
+        self, transaction: Transaction, commands: Sequence[Command]
+    ) -> tuple[Snapshot, list[Outcome]]:
+        whole_events: frozenset[bytes] = frozenset()
+        while True:
+            work = await read_snapshot(transaction, commands, whole_events)
+            draws = [(new_id(), new_reference() if isinstance(c, CreateReservation) else "") for c in commands]
+            try:
+                return work, decide(work, list(commands), draws, self._barrier_ms)
+            except MoreSeatsNeeded as more:
+                whole_events |= {more.event_id}
+
+    def committed(self, answers: Sequence[StoredAnswer]) -> None:
         """See engine.batch.Domain."""
         for answer in answers:
             if answer.replayed:

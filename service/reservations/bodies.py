@@ -109,7 +109,11 @@ class PostReservation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def _too_many(self) -> Errors:
         seats = sum(len(line.seats or ()) for line in self.lines)
         seats += sum(line.best_available.quantity for line in self.lines if line.best_available is not None)
-        return [("$.lines", f"want {seats} seats, but at most {SEAT_UNITS_MAX} are held at once")] if seats > SEAT_UNITS_MAX else []
+        return (
+            [("$.lines", f"want {seats} seats, but at most {SEAT_UNITS_MAX} are held at once")]
+            if seats > SEAT_UNITS_MAX
+            else []
+        )
 
     def command_lines(self) -> tuple[RequestLine, ...]:
         return tuple(line.command_line(number) for number, line in enumerate(self.lines, 1))

@@ -1,4 +1,7 @@
-"""The one way to move inventory: commands go in, answers that are durable come out. For API, worker and command line alike."""
+"""The one way to move inventory: commands go in, answers that are durable come out.
+
+For API, worker and command line alike.
+"""
 
 import asyncio
 
@@ -34,7 +37,8 @@ class CommandEngine:
     async def submit(self, command: Command) -> StoredAnswer:
         """The answer of a command, after it is durable; a decided refusal is an answer, too.
 
-        Raises Overloaded, IdempotencyInProgress, StoreUnavailable (nothing is known to have happened: the same key again),
+        Raises Overloaded, IdempotencyInProgress, StoreUnavailable (nothing is known to have happened: the same key
+        again),
         CommandPoisoned (a bug).
         """
         if command.key is not None:
@@ -61,4 +65,3 @@ def _size(command: Command) -> int:
     """About how many bytes a command brings."""
     metadata = getattr(command, "metadata", None)
     return 200 + len(metadata or b"") + (0 if command.key is None else 130)
-

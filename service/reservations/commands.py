@@ -71,10 +71,14 @@ class ReservationCommand(Command, frozen=True, kw_only=True):
 
 
 class ConfirmReservation(ReservationCommand, frozen=True, kw_only=True):
+    """`late`: whether a hold past its time may be confirmed if every unit is still free."""
+
     late: Literal["never", "if_available"] = "never"
 
 
 class ExtendReservation(ReservationCommand, frozen=True, kw_only=True):
+    """Without `hold_seconds`, those of the create."""
+
     hold_seconds: int | None = None
 
 
@@ -85,6 +89,8 @@ class ReleaseReservation(ReservationCommand, frozen=True, kw_only=True):
 
 
 class CancelReservation(ReservationCommand, frozen=True, kw_only=True):
+    """`lines` as with a release; `refund` is what becomes of the payments."""
+
     lines: tuple[int, ...] = ()
     refund: Literal["original", "credit", "none"] = "none"
 
@@ -146,7 +152,7 @@ def _units(line: RequestLine) -> int:
     return line.quantity if isinstance(line, BestAvailableLine) else 1
 
 
-def lane_key(command: Command) -> tuple[Any, ...]:
+def lane_key(command: Command) -> tuple[Any, ...]:  # noqa: PLR0911 - one return a kind
     """Commands for the same rows meet in one lane. An action knows only its reference: see `lanes.py`."""
     if isinstance(command, CreateReservation):
         first = command.lines[0]

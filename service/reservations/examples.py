@@ -20,7 +20,7 @@ def _seat(number: int, seat: str) -> dict[str, Any]:
 
 
 RESERVATION: Final[dict[str, Any]] = {
-    "reference": "K7QX2-9PMDA",
+    "reference": "K7QX2-9PMD8",
     "state": "held",
     "version": 1,
     "hold_expires_at": "2027-06-01T10:10:00.000Z",

@@ -23,7 +23,8 @@ EVENT_COLUMNS = "id, account_id, event, hold_seconds, hold_seconds_max, sales, f
 CATEGORY_COLUMNS = "id, account_id, event_id, category, amount, currency, waiters, version"
 SEAT_COLUMNS = "id, event_id, seat, section, row_name, number, category_id, state, version"
 STOCK_COLUMNS = (
-    "id, account_id, sku, location, description, on_hand, held, confirmed, amount, currency, waiters, version, definition_version"
+    "id, account_id, sku, location, description, on_hand, held, confirmed, amount, currency, waiters, version, "
+    "definition_version"
 )
 RESERVATION_COLUMNS = (
     "id, account_id, reference, external_reference, customer, state, version, hold_seconds, hold_seconds_max, "
@@ -40,8 +41,8 @@ class Loader:
         self._work = work
         self._whole_events = whole_events
 
-    async def _in_list(self, sql: str, values: Collection[bytes], *before: Any) -> list[Row]:
-        """All rows of a SELECT whose last condition is `IN ({})`, in chunks, sorted for one order of locks and caches."""
+    async def _in_list(self, sql: str, values: Collection[bytes], *before: bytes | int) -> list[Row]:
+        """All rows of a SELECT whose last condition is `IN ({})`, in sorted chunks."""
         found: list[Row] = []
         for part in chunks(sorted(set(values))):
             places, bound = padded(part)
@@ -50,11 +51,15 @@ class Loader:
 
     async def events(self, names: Iterable[tuple[bytes, str]]) -> None:
         """By account and name, with their categories' ids; absent ones stay absent."""
-        by_account = _by_account((account_id, name) for account_id, name in names if (account_id, name) not in self._work.events)
+        by_account = _by_account(
+            (account_id, name) for account_id, name in names if (account_id, name) not in self._work.events
+        )
         for account_id, wanted in by_account.items():
             sql = f"SELECT {EVENT_COLUMNS} FROM events WHERE account_id = ? AND event IN ({{}})"  # noqa: S608
             for row in await self._in_list(sql, wanted, account_id):
-                event = Event(bytes(row[0]), bytes(row[1]), row[2].decode(), row[3], row[4], row[5].decode(), _text(row[6]))
+                event = Event(
+                    bytes(row[0]), bytes(row[1]), row[2].decode(), row[3], row[4], row[5].decode(), _text(row[6])
+                )
                 self._work.events[account_id, event.event] = event
                 self._work.event_categories.setdefault(event.id, ())
 
@@ -99,7 +104,10 @@ class Loader:
 
     async def external_references(self, names: Iterable[tuple[bytes, str]]) -> None:
         for account_id, wanted in _by_account(names).items():
-            sql = "SELECT external_reference, reference FROM reservations WHERE account_id = ? AND external_reference IN ({})"
+            sql = (
+                "SELECT external_reference, reference FROM reservations "
+                "WHERE account_id = ? AND external_reference IN ({})"
+            )
             for row in await self._in_list(sql, wanted, account_id):
                 self._work.external_references.rows[account_id, row[0].decode()] = row[1].decode()
 
@@ -315,7 +323,8 @@ class Loader:
         by_pool: dict[bytes, list[bytes]] = {}
         for pool_id in sorted(pools):
             rows = await self._transaction.rows(
-                "SELECT reservation_id FROM waiters WHERE pool_id = ? ORDER BY reservation_id LIMIT ?", (pool_id, WAITING_MOST)
+                "SELECT reservation_id FROM waiters WHERE pool_id = ? ORDER BY reservation_id LIMIT ?",
+                (pool_id, WAITING_MOST),
             )
             by_pool[pool_id] = [bytes(row[0]) for row in rows]
         ids = {reservation_id for found in by_pool.values() for reservation_id in found}

@@ -25,6 +25,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
+    """One change of state, as its message tells it."""
+
     version: int
     source: str | None
     target: str
@@ -64,7 +66,8 @@ async def select_reservations(
             )
             values += [account_id, value.encode()]
     sql = (
-        f"SELECT {RESERVATION_COLUMNS} FROM reservations WHERE {' AND '.join(conditions)} "  # noqa: S608
+        f"SELECT {RESERVATION_COLUMNS} FROM reservations "  # noqa: S608 - names of our own, values are bound
+        f"WHERE {' AND '.join(conditions)} "
         "ORDER BY id DESC LIMIT ?"
     )
     return await _with_lines(reader, await reader.rows(sql, (*values, limit)))
@@ -74,7 +77,10 @@ async def _with_lines(reader: Transaction, rows: Sequence[Sequence[Any]]) -> lis
     lines: dict[bytes, list[Line]] = {bytes(row[0]): [] for row in rows}
     for part in chunks(sorted(lines)):
         places, bound = padded(part)
-        sql = f"SELECT {LINE_COLUMNS} FROM reservation_lines WHERE reservation_id IN ({places}) ORDER BY reservation_id, line"  # noqa: S608
+        sql = (
+            f"SELECT {LINE_COLUMNS} FROM reservation_lines "  # noqa: S608
+            f"WHERE reservation_id IN ({places}) ORDER BY reservation_id, line"
+        )
         for row in await reader.rows(sql, bound):
             lines[bytes(row[0])].append(line(row))
     return [reservation(row, tuple(lines[bytes(row[0])])) for row in rows]

@@ -11,7 +11,6 @@ from service.database.transaction import Transaction
 from service.idempotency.records import select_records
 from service.reservations.commands import (
     AdjustStock,
-    BestAvailableLine,
     BlockSeats,
     Command,
     CreateReservation,
@@ -68,7 +67,9 @@ async def _read_names(load: Loader, commands: Sequence[Command]) -> None:
         await load.reservations_by_reference([(command.account_id, command.reference) for command in actions])
     creates = [command for command in commands if isinstance(command, CreateReservation)]
     if creates:
-        await load.hold_defaults({c.account_id for c in creates if any(isinstance(line, StockLine) for line in c.lines)})
+        await load.hold_defaults(
+            {c.account_id for c in creates if any(isinstance(line, StockLine) for line in c.lines)}
+        )
         await load.external_references([(c.account_id, c.external_reference) for c in creates if c.external_reference])
     adjustments = [command for command in commands if isinstance(command, AdjustStock)]
     if adjustments:
@@ -97,13 +98,9 @@ def _wanted(command: Command) -> Iterable[Wanted]:
 
 def _stock_named(commands: Sequence[Command]) -> Iterable[StockName]:
     for command in commands:
-        if isinstance(command, (PutStock, AdjustStock)):
-            yield command.account_id, command.sku, command.location
-        elif isinstance(command, PromoteWaiting) and command.sku is not None and command.location is not None:
+        if isinstance(command, (PutStock, AdjustStock, PromoteWaiting)) and command.sku and command.location:
             yield command.account_id, command.sku, command.location
 
 
 def _pools_named(commands: Sequence[Command]) -> list[bytes]:
     return [command.pool_id for command in commands if isinstance(command, PromoteWaiting)]
-
-

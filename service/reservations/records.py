@@ -1,4 +1,7 @@
-"""The rows that a decision works on, as frozen records: a change makes a new one, so that no overlay leaks into another."""
+"""The rows that a decision works on, as frozen records.
+
+A change makes a new one, so that no overlay leaks into another.
+"""
 
 import msgspec
 
@@ -9,6 +12,8 @@ StockName = tuple[bytes, str, str]  # account, SKU, location
 
 
 class Event(msgspec.Struct, frozen=True):
+    """An event's definition, as far as a decision asks for it."""
+
     id: bytes
     account_id: bytes
     event: str
@@ -72,7 +77,10 @@ class StockItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One seat, or a quantity of one stock item. `amount` is of the whole line; seat and amount are None while not yet chosen."""
+    """One seat, or a quantity of one stock item. `amount` is of the whole line.
+
+    Seat and amount are None while not yet chosen.
+    """
 
     number: int
     inventory_id: bytes

@@ -1,12 +1,14 @@
 """Reservations over HTTP: create, look, act. Every change is a command of the engine."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from service.clock import from_rfc3339, to_rfc3339
+from service.database.transaction import Transaction
 from service.http.cursor import decode_cursor, encode_cursor
-from service.http.endpoint import Call, endpoint, stored
+from service.http.endpoint import Call, Endpoint, Handler, endpoint, stored
 from service.http.message import Answer
 from service.http.parameters import PageQuery
 from service.ids import show_reference
@@ -15,6 +17,7 @@ from service.refusals import (
     HoldExpired,
     InventoryUnavailable,
     NotFound,
+    Refusal,
     SalesClosed,
     StateConflict,
     VersionConflict,
@@ -173,7 +176,7 @@ async def get_history(call: Call) -> Answer:
     return Answer(200, encode(HistoryPage(entries, cursor)))
 
 
-async def _find(call: Call, reader: Any) -> Reservation:  # noqa: ANN401
+async def _find(call: Call, reader: Transaction) -> Reservation:
     reference = call.path["reference"]
     reservation = await select_reservation(reader, call.caller.account_id, reference)
     if reservation is None:
@@ -181,7 +184,12 @@ async def _find(call: Call, reader: Any) -> Reservation:  # noqa: ANN401
     return reservation
 
 
-def _action(name: str, body: type, *refusals: type, request_example: Any = None) -> Any:  # noqa: ANN401
+def _action(
+    name: str,
+    body: type,
+    *refusals: type[Refusal],
+    request_example: Any = None,  # noqa: ANN401 - JSON
+) -> Callable[[Handler], Endpoint]:
     """The declaration that all actions share; an empty body is allowed on each."""
     return endpoint(
         "POST",
@@ -215,7 +223,10 @@ async def confirm_reservation(call: Call) -> Answer:
 
 @_action("extend", PostExtend, HoldExpired, request_example={"hold_seconds": 600})
 async def extend_reservation(call: Call) -> Answer:
-    """Let a hold last `hold_seconds` from now, at most `hold_seconds_max` since it became held; it is never shortened."""
+    """Let a hold last `hold_seconds` from now, at most `hold_seconds_max` since it became held.
+
+    It is never shortened.
+    """
     return await _submit(call, ExtendReservation(**_named(call), hold_seconds=call.body.hold_seconds))
 
 

@@ -1,7 +1,9 @@
 """What one batch read, and the working copy on which its commands decide one after the other.
 
-Every command decides on an overlay. `merge` makes its changes visible to the commands behind it, `drop` leaves no trace:
-a refused create also gives up the lapsed holds that it ended. `before` keeps each changed row as it was read, for the guards of `write.py`.
+Every command decides on an overlay. `merge` makes its changes visible to the commands behind it, `drop` leaves no
+trace:
+a refused create also gives up the lapsed holds that it ended. `before` keeps each changed row as it was read, for the
+guards of `write.py`.
 """
 
 from collections.abc import Iterator
@@ -51,7 +53,10 @@ class Layer(Generic[K, V]):
 
 
 class Snapshot:
-    """The database as the batch sees it. Absent names are absent keys; keys carry the account (or an id, which belongs to one)."""
+    """The database as the batch sees it. Absent names are absent keys.
+
+    Keys carry the account (or an id, which belongs to one).
+    """
 
     def __init__(self, now: int) -> None:
         self.now = now

@@ -1,7 +1,8 @@
 """The state machine of a reservation: the whole of it. Nothing else assigns a state (R4, R5).
 
 `write.py` claims each transition again in SQL: an UPDATE names the state and version that were read.
-Asking again for what already is so changes nothing and is no transition; all else outside the table is `state-conflict`.
+Asking again for what already is so changes nothing and is no transition; all else outside the table is `state-
+conflict`.
 """
 
 from typing import Final, Literal
@@ -26,17 +27,33 @@ class Transition(msgspec.Struct, frozen=True):
 TRANSITIONS: Final[tuple[Transition, ...]] = (
     Transition(None, "create", "held", "all lines claimed, or nothing is created", "client", "reservation.held"),
     Transition(None, "create", "pending", "none claimed", "client", "reservation.pending"),
-    Transition("pending", "hold", "held", "all lines claimed", "the decision that frees units, or the worker", "reservation.held"),
+    Transition(
+        "pending",
+        "hold",
+        "held",
+        "all lines claimed",
+        "the decision that frees units, or the worker",
+        "reservation.held",
+    ),
     Transition("held", "extend", "held", "kept; `hold_expires_at` moves", "client", "reservation.extended"),
     Transition("held", "confirm", "confirmed", "kept, held → confirmed", "client, payment", "reservation.confirmed"),
-    Transition("expired", "confirm", "confirmed", "claimed again, all that are still free, else refused", "client, payment", "reservation.confirmed"),
+    Transition(
+        "expired",
+        "confirm",
+        "confirmed",
+        "claimed again, all that are still free, else refused",
+        "client, payment",
+        "reservation.confirmed",
+    ),
     Transition("held", "release", "released", "given back", "client, operator", "reservation.released"),
     Transition("pending", "release", "released", "none", "client, operator", "reservation.released"),
     Transition("held", "expire", "expired", "given back", "clock", "reservation.expired"),
     Transition("pending", "expire", "expired", "none", "clock", "reservation.expired"),
     Transition("confirmed", "cancel", "cancelled", "given back", "client, operator", "reservation.cancelled"),
     Transition("held", "release", "held", "those lines given back", "client, operator", "reservation.line_released"),
-    Transition("confirmed", "cancel", "confirmed", "those lines given back", "client, operator", "reservation.line_released"),
+    Transition(
+        "confirmed", "cancel", "confirmed", "those lines given back", "client, operator", "reservation.line_released"
+    ),
 )
 
 TERMINAL: Final[frozenset[State]] = frozenset({"released", "expired", "cancelled"})

@@ -1,4 +1,7 @@
-"""What time ends, and who waits: found by plain reads, done as commands through the engine. And the purge of old records."""
+"""What time ends, and who waits: found by plain reads, done as commands through the engine.
+
+And the purge of old records.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -37,9 +40,7 @@ async def sweep_lapsed(store: Store, engine: CommandEngine, limit: int) -> int:
     """End up to `limit` reservations whose time is over; how many were found."""
     async with store.read() as reader:
         rows = await reader.rows(SELECT_LAPSED, (await reader.now_ms(), limit))
-    commands = [
-        ExpireReservation(account_id=bytes(row[0]), actor=WORKER, reference=row[1].decode()) for row in rows
-    ]
+    commands = [ExpireReservation(account_id=bytes(row[0]), actor=WORKER, reference=row[1].decode()) for row in rows]
     await _submit(engine, commands)
     SWEPT.labels("expire").inc(len(commands))
     return len(commands)
@@ -88,7 +89,9 @@ async def _purge(transaction: Transaction, table: str, column: str, age_ms: int)
     # The database's clock: a host's that is hours ahead would purge what is still needed.
     before = await transaction.now_ms() - age_ms
     # By id in sorted order and few at a time: a purge must not hold up anybody.
-    rows = await transaction.rows(f"SELECT id FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?", (before, PURGE_PART))  # noqa: S608
+    rows = await transaction.rows(
+        f"SELECT id FROM {table} WHERE {column} < ? ORDER BY {column} LIMIT ?", (before, PURGE_PART)
+    )
     if not rows:
         return 0
     ids = sorted(bytes(row[0]) for row in rows)

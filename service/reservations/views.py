@@ -16,9 +16,9 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
 
     line: int
     event: str | UnsetType = UNSET
-    seat: str | None | UnsetType = UNSET
+    seat: str | UnsetType | None = UNSET
     sku: str | UnsetType = UNSET
-    location: str | None | UnsetType = UNSET
+    location: str | UnsetType | None = UNSET
     quantity: int
     amount: int | None
     currency: str | None

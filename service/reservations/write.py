@@ -12,11 +12,11 @@ from msgspec.structs import replace
 
 from service.database.transaction import Transaction, chunks, marks, padded_size
 from service.engine.batch import RowsChanged
-from service.ids import new_id
 from service.idempotency.records import StoredAnswer, insert_records, record_row
-from service.reservations.answers import AdjustmentDecided, adjustment_body, is_stored, message_of
+from service.ids import new_id
+from service.reservations.answers import adjustment_body, is_stored, message_of
 from service.reservations.commands import Command
-from service.reservations.decide import Outcome
+from service.reservations.decide import AdjustmentDecided, Outcome
 from service.reservations.records import Line, Reservation, StockItem
 from service.reservations.snapshot import Layer, Snapshot
 
@@ -33,8 +33,8 @@ LINE_COLUMNS = (
     "currency", "released_at",
 )  # fmt: skip
 STOCK_COLUMNS = (
-    "id", "account_id", "sku", "location", "description", "on_hand", "held", "confirmed", "amount", "currency", "waiters",
-    "version", "definition_version", "created_at",
+    "id", "account_id", "sku", "location", "description", "on_hand", "held", "confirmed", "amount", "currency",
+    "waiters", "version", "definition_version", "created_at",
 )  # fmt: skip
 ADJUSTMENT_COLUMNS = (
     "id", "account_id", "stock_item_id", "reference", "delta", "reason", "actor", "adjusted_at", "body",
@@ -92,7 +92,8 @@ class _Writer:
 
     async def update_stock(self) -> None:
         """Counts by their change, so that items which change alike share a statement; definitions by their values."""
-        counts = "on_hand = on_hand + ?, held = held + ?, confirmed = confirmed + ?, waiters = waiters + ?, definition_version = definition_version + ?"
+        columns = ("on_hand", "held", "confirmed", "waiters", "definition_version")
+        counts = ", ".join(f"{column} = {column} + ?" for column in columns)
         layer = self._work.stock
         await self._update_by_version("stock_items", layer, counts, _stock_count_changes)
         defined = Layer[bytes, StockItem]()
@@ -100,7 +101,9 @@ class _Writer:
             if before is not None and _definition(before) != _definition(after):
                 # Its version was moved by the UPDATE of its counts.
                 defined.before[key], defined.rows[key] = replace(before, version=after.version), after
-        await self._update_by_version("stock_items", defined, "description = ?, amount = ?, currency = ?", _new_definition)
+        await self._update_by_version(
+            "stock_items", defined, "description = ?, amount = ?, currency = ?", _new_definition
+        )
 
     async def update_categories(self) -> None:
         # Name and price are an operator's; a decision moves the count of waiters alone.
@@ -145,12 +148,17 @@ class _Writer:
                 await self._update(table, f"{assignments}, version = version + ?", values, names, part)
 
     async def _update(
-        self, table: str, assignments: str, values: tuple[Any, ...], names: tuple[str, ...], guards: Sequence[tuple[Any, ...]]
+        self,
+        table: str,
+        assignments: str,
+        values: tuple[Any, ...],
+        names: tuple[str, ...],
+        guards: Sequence[tuple[Any, ...]],
     ) -> None:
         size = padded_size(len(guards))
         one = " AND ".join(f"{name} = ?" for name in names)
         where = " OR ".join([f"({one})"] * size)
-        bound = [*guards, *(guards[-1:] * (size - len(guards)))]
+        bound = [*guards, *[guards[-1]] * (size - len(guards))]
         sql = f"UPDATE {table} SET {assignments} WHERE {where}"  # noqa: S608 - names of our own tables
         matched = await self._transaction.change(sql, (*values, *(cell for guard in bound for cell in guard)))
         if matched != len(guards):
@@ -188,8 +196,8 @@ class _Writer:
         rows = [
             (
                 item.id, item.account_id, item.sku.encode(), item.location.encode(), item.description.encode(),
-                item.on_hand, item.held, item.confirmed, item.amount, item.currency.encode(), item.waiters, item.version,
-                item.definition_version, self._work.now,
+                item.on_hand, item.held, item.confirmed, item.amount, item.currency.encode(), item.waiters,
+                item.version, item.definition_version, self._work.now,
             )
             for _, before, item in self._work.stock.changes()
             if before is None
@@ -226,7 +234,7 @@ class _Writer:
             new += [(pool_id, reservation_id, after.account_id) for pool_id in set(after.pools) - pools]
         for part in chunks(sorted(gone)):
             size = padded_size(len(part))
-            bound = [*part, *(part[-1:] * (size - len(part)))]
+            bound = [*part, *[part[-1]] * (size - len(part))]
             where = " OR ".join(["(pool_id = ? AND reservation_id = ?)"] * size)
             sql = f"DELETE FROM waiters WHERE {where}"  # noqa: S608
             matched = await self._transaction.change(sql, tuple(cell for pair in bound for cell in pair))
@@ -247,7 +255,9 @@ class _Writer:
         for part in chunks(rows, 2000):
             await self._transaction.insert("messages", MESSAGE_COLUMNS, part)
         accounts = sorted({message.account_id for message in self._work.messages})
-        await self._transaction.insert("outbox", ("account_id", "batch_id"), [(account, batch_id) for account in accounts])
+        await self._transaction.insert(
+            "outbox", ("account_id", "batch_id"), [(account, batch_id) for account in accounts]
+        )
 
 
 def _stock_count_changes(before: StockItem, after: StockItem) -> tuple[int, ...]:
@@ -269,7 +279,14 @@ def _new_definition(_: StockItem, after: StockItem) -> tuple[Any, ...]:
 
 
 def _line_values(line: Line) -> tuple[Any, ...]:
-    return (line.seat_id, 1 if line.live else None, _bytes(line.place), line.amount, _bytes(line.currency), line.released_at)
+    return (
+        line.seat_id,
+        1 if line.live else None,
+        _bytes(line.place),
+        line.amount,
+        _bytes(line.currency),
+        line.released_at,
+    )
 
 
 def _reservation_row(row: Reservation) -> tuple[Any, ...]:

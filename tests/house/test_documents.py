@@ -3,20 +3,22 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import msgspec
-import pytest
 import typer
 
 from service.cli.commands import app
 from service.settings import PREFIX, Settings
-from tests.house.tree import ROOT, documents, project_files, shown
+from tests.house.tree import ROOT, documents, project_files, python_files, shown
 
 CODE = re.compile(r"```.*?\n(?P<block>.*?)```|`(?P<span>[^`\n]+)`", re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 MAKE = re.compile(r"\bmake ([a-z]+)")
-HOLDFAST = re.compile(r"(?:^|[\s(/])(?:holdfast|python -m service)((?: +[^\s|;&`]+)*)", re.MULTILINE)
+# At the start of a line of code, after a prompt and assignments, or after another command.
+HOLDFAST = re.compile(
+    r"(?:^|&&|\|) *(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S*bin/)?(?:holdfast|python -m service)((?: +[^\s|;&`]+)+)", re.MULTILINE
+)
 SETTING = re.compile(rf"\b{PREFIX}[A-Z_]+\b")
 TEST_SETTINGS = re.compile(rf"{PREFIX}TEST_[A-Z_]+")
 
@@ -50,22 +52,24 @@ def test_commands_of_holdfast_exist() -> None:
         f"{where}: holdfast {' '.join(words)}: {reason}"
         for where, code in codes()
         for match in HOLDFAST.findall(code)
-        if (words := match.split()) and (reason := misused(words))
+        if (reason := misused(words := match.split()))
     ]
     assert not wrong, "\n".join(wrong)
 
 
 def misused(words: list[str]) -> str | None:
     """What is wrong with a command line of `holdfast`; None if it would be understood."""
-    command: click.Command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     for word in words:
-        if isinstance(command, click.Group) and not word.startswith("-"):
-            if word not in command.commands:
+        commands = getattr(command, "commands", None)
+        if commands is not None and not word.startswith("-"):
+            if word not in commands:
                 return f"there is no command {word!r}"
-            command = command.commands[word]
+            command = commands[word]
         elif word.startswith("--"):
             known = {name for parameter in command.params for name in parameter.opts + parameter.secondary_opts}
-            if word.partition("=")[0] not in {*known, "--help"} and not command.ignore_unknown_options:
+            lenient = command.context_settings.get("ignore_unknown_options", False)
+            if word.partition("=")[0] not in {*known, "--help"} and not lenient:
                 return f"there is no option {word}"
     return None
 
@@ -111,16 +115,12 @@ def test_map_of_the_service_names_files_that_exist() -> None:
     assert not missing, f"the map in service/__init__.py names {missing}"
 
 
-@pytest.mark.parametrize("folder", ["service", "tests", "loadtests", "migrations", "deploy"])
-def test_documents_named_in_the_code_exist(folder: str) -> None:
-    known = {path.name for path in project_files() if path.suffix == ".md"}
-    unknown = sorted(
-        {
-            f"{shown(path)}: {name}"
-            for path in project_files(folder)
-            if path.suffix == ".py"
-            for name in re.findall(r"\b[A-Za-z_-]+\.md\b", path.read_text())
-            if name not in known
-        }
-    )
-    assert not unknown, "documents that are not in this repository:\n" + "\n".join(unknown)
+def test_documents_named_in_the_code_exist() -> None:
+    known = {path.name for path in documents()}
+    unknown = {
+        f"{shown(path)}: {name}"
+        for path in python_files()
+        for name in re.findall(r"\b[A-Za-z_-]+\.md\b", path.read_text())
+        if name not in known
+    }
+    assert not unknown, "documents that are not in this repository:\n" + "\n".join(sorted(unknown))

@@ -1,6 +1,7 @@
 """The decision: a snapshot and commands in order of arrival in; outcomes and changes out.
 
-Pure: no input or output, no clock, no chance. Identifiers and references are drawn by the caller, anew for every attempt.
+Pure: no input or output, no clock, no chance. Identifiers and references are drawn by the caller, anew for every
+attempt.
 """
 
 from typing import Any
@@ -32,7 +33,10 @@ Draw = tuple[bytes, str]
 
 
 class ReservationDecided(msgspec.Struct, frozen=True):
-    """A reservation after a command: `message` is the index of the message that tells of it, None where nothing changed."""
+    """A reservation after a command.
+
+    `message` is the index of the message that tells of it, None where nothing changed.
+    """
 
     reservation: Reservation
     created: bool
@@ -40,21 +44,29 @@ class ReservationDecided(msgspec.Struct, frozen=True):
 
 
 class StockDecided(msgspec.Struct, frozen=True):
+    """A stock item after its definition was put."""
+
     item: StockItem
     created: bool
 
 
 class AdjustmentDecided(msgspec.Struct, frozen=True):
+    """The adjustment of a reference, now or earlier."""
+
     adjustment: Adjustment
 
 
 class BlockDecided(msgspec.Struct, frozen=True):
+    """How many seats changed."""
+
     event: str
     seats: int
     blocked: bool
 
 
 class WaitingServed(msgspec.Struct, frozen=True):
+    """How many waiting reservations became held."""
+
     promoted: int
 
 

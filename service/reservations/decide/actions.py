@@ -1,13 +1,14 @@
 """Confirm, extend, release, cancel, expire: the actions on one reservation.
 
-Refusals in one order: not-found, version-conflict, (already so: success), hold-expired or state-conflict, bad line numbers.
+Refusals in one order: not-found, version-conflict, (already so: success), hold-expired or state-conflict, bad line
+numbers.
 A refused action changes nothing, the stored state of a lapsed hold included: the sweep comes within a second.
 """
 
 from msgspec.structs import replace
 
-from service.refusals import HoldExpired, InvalidRequest, NotFound, StateConflict, VersionConflict
 from service.ids import show_reference
+from service.refusals import HoldExpired, InvalidRequest, NotFound, StateConflict, VersionConflict
 from service.reservations.commands import (
     CancelReservation,
     ConfirmReservation,
@@ -25,7 +26,7 @@ from service.reservations.states import ALREADY, Action
 
 
 def confirm(work: Snapshot, command: ConfirmReservation, barrier_ms: int) -> Reservation:
-    """held → confirmed; past its time only with `late`, and only if every unit is still free."""
+    """Held → confirmed; past its time only with `late`, and only if every unit is still free."""
     reservation = _find(work, command)
     if reservation.state == "confirmed":
         return reservation
@@ -44,18 +45,22 @@ def _confirmed(work: Snapshot, reservation: Reservation, command: ConfirmReserva
     for line in reservation.live_lines:
         transitions.settle(work, line)
     after = replace(
-        reservation, state="confirmed", version=reservation.version + 1, lapses_at=None, confirmed_at=work.now, ended_at=None
+        reservation,
+        state="confirmed",
+        version=reservation.version + 1,
+        lapses_at=None,
+        confirmed_at=work.now,
+        ended_at=None,
     )
     return transitions.move(work, after, reservation.state, "confirm", actor=command.actor, reason=command.reason)
 
 
-def _confirm_late(work: Snapshot, reservation: Reservation, command: ConfirmReservation, barrier_ms: int) -> Reservation:
+def _confirm_late(
+    work: Snapshot, reservation: Reservation, command: ConfirmReservation, barrier_ms: int
+) -> Reservation:
     """After the sweep it claims its units again, behind those who wait for them."""
-    pools = {
-        line.inventory_id if line.is_stock else work.seats[line.seat_id].category_id
-        for line in reservation.lines
-        if line.is_stock or line.seat_id is not None
-    }
+    pools = {line.inventory_id for line in reservation.lines if line.is_stock}
+    pools |= {work.seats[line.seat_id].category_id for line in reservation.lines if line.seat_id is not None}
     barrier = serve_waiting(work, sorted(pool_id for pool_id in pools if work.waiting.get(pool_id)), barrier_ms)
     claim = free_again(work, reservation, barrier)
     if claim.unavailable or not claim.lines:
@@ -147,7 +152,9 @@ def _give_back(
     if not chosen:
         return reservation
     lines = tuple(
-        replace(transitions.give_back(work, line, reservation.state), released_at=work.now) if line.number in chosen else line
+        replace(transitions.give_back(work, line, reservation.state), released_at=work.now)
+        if line.number in chosen
+        else line
         for line in reservation.lines
     )
     whole = not any(line.live for line in lines)

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from service.inventory.tables import SEAT_AVAILABLE, SEAT_BLOCKED, SEAT_HELD
-from service.refusals import InventoryUnavailable
+from service.refusals import InventoryUnavailable, UnavailableSeats
 from service.reservations.commands import BlockSeats
 from service.reservations.decide import transitions
 from service.reservations.decide.claims import find_event, find_seat, is_lapsed_hold
@@ -22,7 +22,7 @@ def block_seats(work: Snapshot, command: BlockSeats, barrier_ms: int) -> int:
         seats = [work.seats[seat.id] for seat in seats]
         taken = [seat.seat for seat in seats if seat.state not in {source, target}]
         if taken:
-            raise InventoryUnavailable(unavailable=[{"line": 1, "event": event.event, "seats": taken}])
+            raise InventoryUnavailable(unavailable=[UnavailableSeats(line=1, event=event.event, seats=taken)])
     changing = [seat for seat in seats if seat.state == source]
     for seat in changing:
         work.seats[seat.id] = replace(seat, state=target, version=seat.version + 1)

@@ -16,7 +16,7 @@ from service.reservations.records import Event, Line, Reservation, Seat
 from service.reservations.snapshot import Snapshot
 
 
-class MoreSeatsNeeded(Exception):  # noqa: N818 - a signal to read on, not an error
+class MoreSeatsNeeded(Exception):
     """The snapshot holds only the front rows of this event and none of them fits: read all of them and decide again."""
 
     def __init__(self, event_id: bytes) -> None:
@@ -33,12 +33,17 @@ class Barrier(msgspec.Struct):
 
     def bars(self, seat: Seat) -> bool:
         return (
-            seat.id in self.seats or (seat.category_id, None) in self.areas or (seat.category_id, seat.section) in self.areas
+            seat.id in self.seats
+            or (seat.category_id, None) in self.areas
+            or (seat.category_id, seat.section) in self.areas
         )
 
 
 class Claim(msgspec.Struct):
-    """A plan: the lines to take in the order of the request, the lapsed reservations to end first, or what is missing."""
+    """A plan.
+
+    The lines to take in the order of the request, the lapsed reservations to end first, or what is missing.
+    """
 
     lines: list[Line]
     lapsed: dict[bytes, None]
@@ -292,7 +297,10 @@ def check_names(work: Snapshot, account_id: bytes, wanted: Iterable[RequestLine]
 
 
 def pools_wanted(work: Snapshot, account_id: bytes, wanted: Iterable[RequestLine]) -> list[bytes]:
-    """The pools that a request touches: stock items, and the categories that its seats are or may be of; in order of id."""
+    """The pools that a request touches: stock items, and the categories that its seats are or may be of.
+
+    In order of id.
+    """
     pools: set[bytes] = set()
     for line in wanted:
         if isinstance(line, StockLine):

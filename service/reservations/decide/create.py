@@ -1,7 +1,7 @@
 """Create: hold all lines at once or nothing; with `wait`, stay pending. Refusals in the order of the contract."""
 
-from service.refusals import ExternalReferenceExists, InvalidRequest, InventoryUnavailable, SalesClosed
 from service.ids import show_reference
+from service.refusals import ExternalReferenceExists, InvalidRequest, InventoryUnavailable, SalesClosed
 from service.reservations.commands import BestAvailableLine, CreateReservation, RequestLine, SeatsLine, StockLine
 from service.reservations.decide import transitions
 from service.reservations.decide.claims import (
@@ -23,7 +23,8 @@ from service.reservations.wanted import write_wanted
 def create(work: Snapshot, command: CreateReservation, draw: tuple[bytes, str], barrier_ms: int) -> Reservation:
     """The new reservation, held or pending, under the drawn id and reference.
 
-    Raises NotFound, InvalidRequest (hold_seconds), ExternalReferenceExists, SalesClosed, InventoryUnavailable, in this order.
+    Raises NotFound, InvalidRequest (hold_seconds), ExternalReferenceExists, SalesClosed, InventoryUnavailable, in
+    this order.
     """
     check_names(work, command.account_id, command.lines)
     events = _events(work, command)
@@ -82,7 +83,9 @@ def _hold_times(work: Snapshot, command: CreateReservation, events: list[Event])
         usual, most = work.hold_defaults[command.account_id]
     asked = command.hold_seconds if command.hold_seconds is not None else min(usual, most)
     if asked > most:
-        raise InvalidRequest(errors=[("$.hold_seconds", f"must be at most {most}, the smallest hold_seconds_max of what is held")])
+        raise InvalidRequest(
+            errors=[("$.hold_seconds", f"must be at most {most}, the smallest hold_seconds_max of what is held")]
+        )
     return asked, most
 
 
@@ -97,7 +100,10 @@ def _check_external_reference(work: Snapshot, command: CreateReservation) -> Non
 
 
 def _pending_lines(work: Snapshot, command: CreateReservation) -> tuple[Line, ...]:
-    """What a pending reservation shows: one line for each seat and stock item, seats that are not chosen yet without a label."""
+    """What a pending reservation shows.
+
+    One line for each seat and stock item, seats that are not chosen yet without a label.
+    """
     lines: list[Line] = []
     for wanted in command.lines:
         lines.extend(_pending(work, command.account_id, wanted, len(lines)))
@@ -108,7 +114,11 @@ def _pending(work: Snapshot, account_id: bytes, wanted: RequestLine, before: int
     if isinstance(wanted, StockLine):
         item = work.stock[find_stock(work, account_id, wanted.sku, wanted.location)]
         amount = item.amount * wanted.quantity
-        return [_line(before + 1, item.id, item.sku, item.location, None, wanted.quantity, (amount, item.currency), stock=True)]
+        return [
+            _line(
+                before + 1, item.id, item.sku, item.location, None, wanted.quantity, (amount, item.currency), stock=True
+            )
+        ]
     event = find_event(work, account_id, wanted.event)
     if isinstance(wanted, SeatsLine):
         found = [find_seat(work, event, label) for label in wanted.seats]
@@ -118,7 +128,9 @@ def _pending(work: Snapshot, account_id: bytes, wanted: RequestLine, before: int
             for place, (seat, price) in enumerate(zip(found, prices, strict=True), 1)
         ]
     price = _known_price(work, event, wanted)
-    return [_line(before + place, event.id, event.event, None, None, 1, price) for place in range(1, wanted.quantity + 1)]
+    return [
+        _line(before + place, event.id, event.event, None, None, 1, price) for place in range(1, wanted.quantity + 1)
+    ]
 
 
 def _known_price(work: Snapshot, event: Event, wanted: BestAvailableLine) -> tuple[int | None, str | None]:
@@ -128,7 +140,7 @@ def _known_price(work: Snapshot, event: Event, wanted: BestAvailableLine) -> tup
     return category.amount, category.currency
 
 
-def _line(  # noqa: PLR0913 - one call site a kind, all positional facts of a line
+def _line(
     number: int,
     inventory_id: bytes,
     name: str,

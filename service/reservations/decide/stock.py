@@ -14,7 +14,10 @@ COUNTED_MOST = 10**12
 
 
 def put_stock(work: Snapshot, command: PutStock, draw: tuple[bytes, str], barrier_ms: int) -> tuple[StockItem, bool]:
-    """The item as it now is, and whether it is new. Raises VersionConflict, StateConflict (on_hand below what is claimed)."""
+    """The item as it now is, and whether it is new.
+
+    Raises VersionConflict, StateConflict (on_hand below what is claimed).
+    """
     name = (command.account_id, command.sku, command.location)
     stock_id = work.stock_ids.get(name)
     item = None if stock_id is None else work.stock[stock_id]

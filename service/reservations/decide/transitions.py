@@ -14,7 +14,10 @@ CLOCK = "worker"
 def move(
     work: Snapshot, after: Reservation, source: State | None, action: Action, *, actor: str, reason: str | None
 ) -> Reservation:
-    """Record that a reservation went from `source` to `after.state`: the row, and one message. `after.version` is the new one."""
+    """Record that a reservation went from `source` to `after.state`: the row, and one message.
+
+    `after.version` is the new one.
+    """
     row = transition(source, action, after.state)
     work.reservations[after.id] = after
     work.messages.append(

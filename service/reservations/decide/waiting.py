@@ -1,7 +1,9 @@
 """Who waits is served first: promotion of pending reservations, and what the oldest of them keep newcomers from.
 
-In order of creation; one that does not fit lets smaller ones pass until it is old (`barrier_ms`), then nothing overtakes it.
-A wish that could not be met even if every hold ended bars nobody: else one reservation of a sold seat would close a sale.
+In order of creation; one that does not fit lets smaller ones pass until it is old (`barrier_ms`), then nothing
+overtakes it.
+A wish that could not be met even if every hold ended bars nobody: else one reservation of a sold seat would close a
+sale.
 """
 
 from collections.abc import Iterable
@@ -11,7 +13,15 @@ from msgspec.structs import replace
 from service.inventory.tables import SEAT_BLOCKED, SEAT_CONFIRMED
 from service.reservations.commands import BestAvailableLine, RequestLine, SeatsLine
 from service.reservations.decide import transitions
-from service.reservations.decide.claims import Barrier, find_category, find_event, find_seat, find_stock, plan_claim, take
+from service.reservations.decide.claims import (
+    Barrier,
+    find_category,
+    find_event,
+    find_seat,
+    find_stock,
+    plan_claim,
+    take,
+)
 from service.reservations.records import Reservation
 from service.reservations.snapshot import Snapshot
 from service.reservations.wanted import read_wanted
@@ -22,7 +32,9 @@ def serve_waiting(work: Snapshot, pools: Iterable[bytes], barrier_ms: int) -> Ba
     barrier = Barrier()
     waiting = {reservation_id for pool_id in pools for reservation_id in work.waiting.get(pool_id) or ()}
     # Ids are time-ordered, but made by hosts; creation by the database's clock decides.
-    in_order = sorted(waiting, key=lambda reservation_id: (work.reservations[reservation_id].created_at, reservation_id))
+    in_order = sorted(
+        waiting, key=lambda reservation_id: (work.reservations[reservation_id].created_at, reservation_id)
+    )
     for reservation_id in in_order:
         reservation = work.reservations[reservation_id]
         if reservation.state != "pending":
@@ -82,7 +94,9 @@ def _extend_barrier(work: Snapshot, reservation: Reservation, barrier: Barrier) 
         elif isinstance(line, BestAvailableLine):
             event = find_event(work, reservation.account_id, line.event)
             categories = (
-                work.event_categories[event.id] if line.category is None else (find_category(work, event, line.category),)
+                work.event_categories[event.id]
+                if line.category is None
+                else (find_category(work, event, line.category),)
             )
             barrier.areas.update((category_id, line.section) for category_id in categories)
         else:
@@ -108,4 +122,3 @@ def _could_be_met(work: Snapshot, account_id: bytes, line: RequestLine) -> bool:
         return possible >= line.quantity
     item = work.stock[find_stock(work, account_id, line.sku, line.location)]
     return item.on_hand - item.confirmed >= line.quantity
-
