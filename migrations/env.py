@@ -28,6 +28,7 @@ def run() -> None:
         target_metadata=metadata,
         include_name=include_name,
         compare_type=True,
+        autogenerate_plugins=["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname"],
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -152,10 +152,14 @@ class SalesClosed(Refusal):
 
 
 class IdempotencyKeyReused(Refusal):
-    """`mismatch` names the parts that differ from the first request: `path`, `query`, `body`."""
+    """`mismatch` names the parts that differ from the first request: `path`, `query`, `body`.
 
-    def __init__(self, *, mismatch: Sequence[str]) -> None:
+    The first one's record is kept until `kept_until`, in ms.
+    """
+
+    def __init__(self, *, mismatch: Sequence[str], kept_until: int | None = None) -> None:
         self.mismatch = mismatch
+        self.kept_until = kept_until
 
 
 class IdempotencyInProgress(Refusal):

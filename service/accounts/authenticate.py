@@ -11,6 +11,7 @@ A store that cannot be asked is StoreUnavailable: it must never let anybody in, 
 import asyncio
 import hmac
 import time
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -58,10 +59,11 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class Authenticator:
-    """The keys that one process knows."""
+    """The keys that one process knows. `clock` gives monotonic seconds."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
+        self._clock = clock
         self._known: dict[str, _Known] = {}
         self._wanted: dict[str, asyncio.Future[_Known | None]] = {}
         self._reading: asyncio.Task[None] | None = None
@@ -73,7 +75,7 @@ class Authenticator:
             raise Unauthenticated
         prefix, secret = presented
         known = self._known.get(prefix)
-        age = time.monotonic() - known.read_at if known is not None else AGE_MAX_SECONDS
+        age = self._clock() - known.read_at if known is not None else AGE_MAX_SECONDS
         if age >= AGE_MAX_SECONDS:
             known = await asyncio.shield(self._want(prefix))
         elif age >= RENEW_AFTER_SECONDS:
@@ -106,7 +108,7 @@ class Authenticator:
             self._wanted.clear()
 
     async def _read(self, waiting: dict[str, asyncio.Future[_Known | None]]) -> None:
-        read_at = time.monotonic()
+        read_at = self._clock()
         try:
             async with asyncio.timeout(READ_SECONDS_MAX), self._store.read() as reader:
                 found = await select_keys_in_force(reader, list(waiting))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from service.audit import answers, inventory, messages, reservations
 from service.audit.examination import Examination, examine
 from service.audit.report import Check, Report
-from service.audit.speech import SPEECHES
+from service.audit.speech import SPEECHES, Speech
 from service.clock import to_rfc3339
 from service.database.store import Store
 
@@ -24,16 +24,14 @@ Progress = Callable[[str, int, int], None]
 async def audit(store: Store, on_progress: Progress | None = None) -> Report:
     """Judge the whole database as it is now. Raises StoreError."""
     began = time.monotonic()
-    examinations = _examinations(store)
     checks = [NOTHING_TO_SEE]
     async with store.snapshot() as reader:
         as_of = await reader.now_ms()
+        examinations = _examinations(SPEECHES[store.dialect.name], as_of)
         for done, examination in enumerate(examinations):
             if on_progress is not None:
                 on_progress(examination.subject, done, len(examinations))
             checks += await examine(reader, examination)
-    if on_progress is not None:
-        on_progress("done", len(examinations), len(examinations))
     checks.sort(key=lambda check: INVARIANTS.index(check.invariant))
     return Report(
         clean=not any(check.total for check in checks),
@@ -43,10 +41,10 @@ async def audit(store: Store, on_progress: Progress | None = None) -> Report:
     )
 
 
-def _examinations(store: Store) -> list[Examination]:
-    speech = SPEECHES[store.dialect.name]
+def _examinations(speech: Speech, as_of: int) -> list[Examination]:
     return [
-        examination
-        for module in (inventory, reservations, messages, answers)
-        for examination in module.examinations(speech)
+        *inventory.examinations(speech),
+        *reservations.examinations(),
+        *messages.examinations(speech, as_of),
+        *answers.examinations(speech),
     ]

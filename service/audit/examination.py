@@ -3,6 +3,7 @@
 A row that breaks several rules is named by the first of them, so rules go from the particular to the general.
 The server counts all offenders and sends the first few: nothing else crosses the wire.
 """
+# ruff: noqa: S608 - names and literals of our own; nothing here comes from outside
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -25,10 +26,11 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Examination(msgspec.Struct, frozen=True, kw_only=True):
-    """`facts` maps names to SQL. Names that end in `_id` are identifiers, `reference` is a reservation's, others are texts
-    or numbers; `account_id` is required. `counted` is the SQL that counts the rows that are judged.
+    """What is judged (`counted` counts it), what it is joined with, and the rules in their order.
 
-    With `group_by` the rules are about groups, and every fact must be an aggregate.
+    `facts` maps names to SQL, `account_id` first. Names that end in `_id` are identifiers, `reference` is a
+    reservation's, others are texts or numbers. With `group_by` the rules are about groups, and every fact is an
+    aggregate.
     """
 
     subject: str

@@ -3,21 +3,24 @@
 from service.audit.examination import Examination, Rule
 from service.audit.speech import Speech, text, texts
 from service.reservations.states import TERMINAL, TRANSITIONS, Transition
+from service.reservations.sweep import BATCHES_KEPT_MS
 
 ADJUSTED = text("stock.adjusted")
 
 
-def examinations(speech: Speech) -> list[Examination]:
-    return [messages(speech), same_version(), outbox(), positions(), sequencer()]
+def examinations(speech: Speech, as_of: int) -> list[Examination]:
+    return [messages(speech, as_of), same_version(), outbox(), positions(), sequencer()]
 
 
-def messages(speech: Speech) -> Examination:
+def messages(speech: Speech, as_of: int) -> Examination:
     return Examination(
         subject="messages",
         counted="SELECT COUNT(*) FROM messages",
-        source="messages m LEFT JOIN reservations r ON r.id = m.subject_id LEFT JOIN stock_items i ON i.id = m.subject_id "
+        source="messages m LEFT JOIN reservations r ON r.id = m.subject_id "
+        "LEFT JOIN stock_items i ON i.id = m.subject_id "
         "LEFT JOIN messages p ON p.subject_id = m.subject_id AND p.version = m.version - 1 "
-        "LEFT JOIN outbox o ON o.account_id = m.account_id AND o.batch_id = m.batch_id",
+        "LEFT JOIN outbox o ON o.account_id = m.account_id AND o.batch_id = m.batch_id "
+        "LEFT JOIN batches b ON b.id = m.batch_id",
         facts={
             "account_id": "m.account_id",
             "subject_id": "m.subject_id",
@@ -36,7 +39,7 @@ def messages(speech: Speech) -> Examination:
             "newest": "COALESCE(r.version, i.definition_version)",
             "batch_id": "m.batch_id",
         },
-        rules=[*_history_rules(speech), *_outbox_rules(speech)],
+        rules=[*_history_rules(speech), *_outbox_rules(speech, as_of)],
     )
 
 
@@ -90,7 +93,7 @@ def _history_rules(speech: Speech) -> list[Rule]:
     ]
 
 
-def _outbox_rules(speech: Speech) -> list[Rule]:
+def _outbox_rules(speech: Speech, as_of: int) -> list[Rule]:
     shown = speech.joined(
         text('"reference":"'), "SUBSTR(r.reference, 1, 5)", text("-"), "SUBSTR(r.reference, 6, 5)", text('"')
     )
@@ -117,7 +120,18 @@ def _outbox_rules(speech: Speech) -> list[Rule]:
             "o.batch_id IS NULL",
             "the message of version {version} of {subject} is of batch {batch_id}, which the outbox does not have",
         ),
+        Rule(
+            "R8",
+            "each recent message's batch has its marker",
+            f"b.id IS NULL AND m.batch_id >= {_first_id(as_of - BATCHES_KEPT_MS // 2)}",
+            "the message of version {version} of {subject} is of batch {batch_id}, which left no marker",
+        ),
     ]
+
+
+def _first_id(instant_ms: int) -> str:
+    """The least identifier made at that time: markers are purged by the clock of the host that also made their ids."""
+    return f"x'{instant_ms:012X}{0:020X}'"
 
 
 def _is(row: Transition) -> str:

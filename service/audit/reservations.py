@@ -1,8 +1,8 @@
-"""What is judged of reservations and their lines: times and states (R4, R5), who holds units (R6), names and owners (R10)."""
+"""What is judged of reservations and their lines: times and states (R4, R5), units (R6), names and owners (R10)."""
 
 from service.audit.examination import Examination, Rule
 from service.audit.inventory import owned
-from service.audit.speech import Speech, text, texts
+from service.audit.speech import text, texts
 from service.reservations.states import LIVE, TERMINAL
 
 PENDING, HELD = text("pending"), text("held")
@@ -12,7 +12,7 @@ GIVEN_BACK_STATES = texts(TERMINAL - {"expired"})
 WAITING = "(SELECT reservation_id, COUNT(*) AS pools FROM waiters GROUP BY reservation_id) w"
 
 
-def examinations(_speech: Speech) -> list[Examination]:
+def examinations() -> list[Examination]:
     return [reservations(), units(), lines(), same_reference(), same_external_reference()]
 
 
@@ -134,7 +134,7 @@ def lines() -> Examination:
                 "a line's seat is one of its event, under its own label",
                 f"{is_seat} AND (s.id IS NULL OR s.account_id <> l.account_id OR s.event_id <> l.inventory_id "
                 "OR s.seat <> COALESCE(l.place, x''))",
-                "line {line} of reservation {reference} names seat {place} of event {name}, and its seat is another one",
+                "line {line} of reservation {reference} names seat {place} of {name}, and its seat is another one",
             ),
             Rule(
                 "R10",
@@ -145,7 +145,8 @@ def lines() -> Examination:
             Rule(
                 "R10",
                 "a line's stock item is its account's, under its own name",
-                f"{is_stock} AND (i.id IS NULL OR i.account_id <> l.account_id OR i.sku <> l.name OR i.location <> l.place)",
+                f"{is_stock} AND (i.id IS NULL OR i.account_id <> l.account_id OR i.sku <> l.name "
+                "OR i.location <> l.place)",
                 "line {line} of reservation {reference} names {name} at {place}, and its stock item is another one",
             ),
             Rule(
@@ -158,7 +159,8 @@ def lines() -> Examination:
                 "R6",
                 "a line is live until it is given back",
                 "l.live IS NOT NULL AND l.released_at IS NOT NULL "
-                f"OR l.live IS NULL AND l.released_at IS NULL AND r.state IN ({LIVE_STATES}, {GIVEN_BACK_STATES}) "
+                f"OR l.live IS NULL AND l.released_at IS NULL "
+                f"AND r.state IN ({LIVE_STATES}, {GIVEN_BACK_STATES}) "
                 f"OR l.released_at IS NOT NULL AND r.state = {PENDING}",
                 "line {line} of reservation {reference}, which is {state}, is live and given back, or neither",
             ),

@@ -1,2 +1,68 @@
-def audit() -> None:
-    pass
+"""`holdfast audit`: the auditor's verdict, for people and for programs."""
+# ruff: noqa: PLC0415 - what is heavy is imported where it is used
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from service.cli.failures import ExitCode
+from service.cli.output import JsonOption, print_json, print_line, print_table
+from service.cli.running import run_on_store
+
+if TYPE_CHECKING:
+    from service.audit import Report
+    from service.audit.auditor import Progress
+    from service.database.store import Store
+
+
+def audit(as_json: JsonOption = False) -> None:
+    """Check every invariant on the database as it is now, live or at rest; exit 1 and name the first offenders if any.
+
+    It reads one consistent snapshot and changes nothing.
+    """
+    report = run_on_store(_audit)
+    if as_json:
+        print_json(report)
+    else:
+        _tell(report)
+    if not report.clean:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+async def _audit(store: "Store") -> "Report":
+    from service.audit import audit as run_audit
+
+    with _progress() as on_progress:
+        return await run_audit(store, on_progress)
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress | None]":
+    """What is looked at, on standard error; nothing where nobody watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("auditing") as status:
+        yield lambda subject, done, total: status.update(f"auditing {subject} ({done} of {total})")
+
+
+def _tell(report: "Report") -> None:
+    print_table(
+        ["", "invariant", "rows", "offenders"],
+        [
+            [check.invariant, check.name, f"{check.rows_checked:,}", f"{check.total:,}" if check.total else "0"]
+            for check in report.checks
+        ],
+    )
+    for check in report.checks:
+        if check.total:
+            print_line(f"{check.invariant}: {check.name}: {check.total} offenders, the first of them:")
+            for offender in check.offenders:
+                print_line(f"  {offender}")
+    verdict = "clean" if report.clean else f"{sum(check.total for check in report.checks)} offenders"
+    print_line(f"Audit as of {report.as_of}: {verdict}, {len(report.checks)} checks in {report.seconds:.1f} s.")

@@ -16,7 +16,7 @@ class ExitCode(IntEnum):
     STORE = 3
 
 
-class CommandFailed(Exception):  # noqa: N818 - what became of the command
+class CommandFailed(Exception):
     """A command that ends here. The message says what to do next."""
 
     def __init__(self, message: str, exit_code: ExitCode = ExitCode.REFUSED) -> None:
@@ -37,6 +37,7 @@ def describe(error: Exception) -> Failure:
     from service.database.errors import StoreError
     from service.database.migrations import MigrationError
     from service.database.session import SessionError
+    from service.imports.csv_rows import FileRefused
     from service.refusals import Overloaded, Refusal, StoreUnavailable
     from service.settings import SettingsError
 
@@ -46,7 +47,7 @@ def describe(error: Exception) -> Failure:
             message, exit_code = str(error), error.exit_code
         case SettingsError():
             message, exit_code = f"{error}. Correct the setting and try again.", ExitCode.USAGE
-        case BadName() | UnknownScope():
+        case BadName() | UnknownScope() | FileRefused():
             message, exit_code = str(error), ExitCode.USAGE
         case AccountError() | MigrationError():
             message, exit_code = str(error), ExitCode.REFUSED

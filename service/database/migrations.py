@@ -22,9 +22,11 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import CheckConstraint, Connection, MetaData, inspect, make_url
+from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
 
 from service.database import dialects
 from service.database.errors import (
@@ -193,7 +195,6 @@ def _differences(connection: Connection) -> list[str]:
     def compare(_revision: object, context: MigrationContext) -> list[Any]:
         declared = context.opts["target_metadata"]
         found.extend(_in_words(difference) for difference in compare_metadata(context, declared))
-        found.extend(_differing_checks(connection, declared))
         return []
 
     _run(connection, compare, mutate=False)
@@ -203,23 +204,22 @@ def _differences(connection: Connection) -> list[str]:
 def _in_words(difference: Any) -> str:  # noqa: ANN401 - a tuple whose shape depends on its first word, or a list of them
     if isinstance(difference, list):
         return "; ".join(_in_words(one) for one in difference)
-    kind, *rest = difference
-    subject = " ".join(str(getattr(part, "name", None) or part) for part in rest if part not in (None, {}))
-    return f"{kind.replace('_', ' ')}: {subject}"
+    kind, *parts = difference
+    return f"{kind.replace('_', ' ')}: {' '.join(_subject(part) for part in parts if _is_told(part))}"
 
 
-def _differing_checks(connection: Connection, declared: MetaData) -> list[str]:
-    """Alembic compares no CHECKs. By name only: each server writes their text in its own way."""
-    inspector = inspect(connection)
-    found: list[str] = []
-    for table in declared.sorted_tables:
-        if not inspector.has_table(table.name):
-            continue  # reported already
-        wanted = {str(one.name) for one in table.constraints if isinstance(one, CheckConstraint)}
-        present = {str(one["name"]) for one in inspector.get_check_constraints(table.name)}
-        found += [f"add check: {table.name} {name}" for name in sorted(wanted - present)]
-        found += [f"remove check: {table.name} {name}" for name in sorted(present - wanted)]
-    return found
+def _is_told(part: object) -> bool:
+    return part is not None and not isinstance(part, dict)
+
+
+def _subject(part: object) -> str:
+    if isinstance(part, TypeEngine):
+        return repr(part)
+    name = getattr(part, "name", None)
+    if not isinstance(part, SchemaItem) or name is None:
+        return str(part)
+    table = getattr(part, "table", None)
+    return str(name) if table is None else f"{table.name}.{name}"
 
 
 def _meaning(error: DBAPIError) -> Exception:

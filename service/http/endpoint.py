@@ -18,6 +18,7 @@ and nothing is stored before the request is known to be whole.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from inspect import getdoc
 from typing import Any, Final, Literal, NamedTuple
 
@@ -135,16 +136,18 @@ def endpoint(  # noqa: PLR0913 - all that there is to say of an operation
 async def answer_request(asked: Endpoint, services: Services, scope: Scope, receive: Receive) -> tuple[Answer, Lines]:
     """The answer to one request, and the header lines about its rate. Raises nothing but its own cancellation."""
     request_id: str = scope["state"]["request_id"]
-    account, rate = "", NO_LINES
+    about: dict[str, Any] = {"route": asked.path}
+    rate = NO_LINES
     try:
         headers: Headers = dict(scope["headers"])
         caller = await services.authenticator.authenticate(headers.get(b"authorization"))  # 401
-        account = caller.account_name
+        about["account"] = caller.account_name
         _require_scope(asked.scope, caller)  # 403
         rate = services.rate_limits.take(caller.prefix)  # 429
         content = await read_body(headers, receive) if asked.body is not None else b""  # 413, 415
         key = _key(asked, scope, headers)  # 400
         asks = _asks(asked, scope, headers, content)  # 400
+        about["path"] = asks.path
         keyed = None if key is None else _keyed(asked, services, caller, key, asks)
         call = Call(
             services=services,
@@ -158,7 +161,7 @@ async def answer_request(asked: Endpoint, services: Services, scope: Scope, rece
         )
         return await asked.handle(call), rate
     except Exception as error:  # noqa: BLE001 - refusals and bugs alike leave as problems
-        return refused(error, request_id, account), rate
+        return refused(error, request_id, **about), rate
 
 
 def _require_scope(scope: str | None, caller: Caller) -> None:
@@ -194,7 +197,8 @@ def _asks(asked: Endpoint, scope: Scope, headers: Headers, content: bytes) -> _A
     query = _collect(errors, decode_query, pairs, asked.query or NoQuery) if pairs or asked.query else None
     if_match = None
     if b"if-match" in headers and asked.honours_if_match:
-        if_match = _collect(errors, parse_if_match, header_lines(scope, b"if-match"))
+        read = partial(parse_if_match, creates=asked.method == "PUT")
+        if_match = _collect(errors, read, header_lines(scope, b"if-match"))
     body = NO_BODY if asked.body is None else _collect(errors, decode_json, content, asked.body)
     if errors:
         raise InvalidRequest(errors=errors)
@@ -229,7 +233,8 @@ def stored(answer: StoredAnswer) -> Answer:
     if answer.etag is not None:
         headers.append(("ETag", answer.etag))
     if answer.expires_at is not None:
-        headers.append(("Idempotent-Replayed", "true" if answer.replayed else "false"))
+        if answer.replayed is not None:
+            headers.append(("Idempotent-Replayed", "true" if answer.replayed else "false"))
         headers.append((EXPIRES, to_rfc3339(answer.expires_at)))
     return Answer(answer.status, answer.body, headers)
 

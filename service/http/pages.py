@@ -68,6 +68,7 @@ _REFERENCE: Final = """<!doctype html><html lang="en"><head><meta charset="utf-8
 <title>API reference · Holdfast</title><link rel="icon" href="data:,">
 <link rel="stylesheet" href="/docs/swagger-ui.css"></head>
 <body><div id="reference"></div>
+<noscript>This page is made by a script from the <a href="/openapi.json">OpenAPI document</a>.</noscript>
 <script src="/docs/swagger-ui.js"></script><script src="/docs/start.js"></script></body></html>"""
 
 

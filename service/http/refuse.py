@@ -23,22 +23,21 @@ CONTENT_TYPE: Final = ("Content-Type", problems.MEDIA_TYPE)
 EXPIRES: Final = "Idempotency-Expires"
 
 
-def refused(error: BaseException, request_id: str, account: str = "") -> Answer:
-    """The problem that `error` is, counted and logged."""
+def refused(error: BaseException, request_id: str, **about: object) -> Answer:
+    """The problem that `error` is, counted, and logged with what is known `about` the request."""
     refusal = refusal_of(error)
     if refusal is None:
-        log.error("internal_error", account=account, exc_info=error)
+        log.error("internal_error", exc_info=error, **about)
         problem = problems.internal(request_id)
         count(problems.TABLE[-1].slug)
     else:
         problem = problems.render(refusal, request_id)
         slug = problems.row_of(refusal).slug
-        log.info("refused", problem=slug, account=account)
+        log.info("refused", problem=slug, **about)
         count(slug)
     answer = Answer(problem.status, problem.body, [CONTENT_TYPE, *problem.headers])
-    expires_at_ms = getattr(refusal, "expires_at_ms", None) if isinstance(refusal, IdempotencyKeyReused) else None
-    if expires_at_ms is not None:
-        answer.headers.append((EXPIRES, to_rfc3339(expires_at_ms)))
+    if isinstance(refusal, IdempotencyKeyReused) and refusal.kept_until is not None:
+        answer.headers.append((EXPIRES, to_rfc3339(refusal.kept_until)))
     return answer
 
 

@@ -23,21 +23,24 @@ class KeyedRequest(msgspec.Struct, frozen=True):
     fingerprint: bytes
     keep_ms: int
 
-    def must_equal(self, first: "KeyedRequest") -> None:
-        """Raises IdempotencyKeyReused where this is another request than the first one with the key."""
+    def must_equal(self, first: "KeyedRequest", now: int) -> None:
+        """Raises IdempotencyKeyReused where this is another request than the first one with the key, stored `now`."""
         parts = mismatch(first.fingerprint, self.fingerprint)
         if parts:
-            raise IdempotencyKeyReused(mismatch=parts)
+            raise IdempotencyKeyReused(mismatch=parts, kept_until=now + first.keep_ms)
 
 
 class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer as it is stored and replayed, byte by byte. `expires_at` is None where no record keeps it."""
+    """An answer as it is stored and replayed, byte by byte.
+
+    `expires_at` is None where no record exists; `replayed` is None where that record is another request's.
+    """
 
     status: int
     body: bytes
     location: str | None = None
     etag: str | None = None
-    replayed: bool = False
+    replayed: bool | None = False
     expires_at: int | None = None
 
 
@@ -54,7 +57,7 @@ class Record(msgspec.Struct, frozen=True):
         if self.fingerprint_version == FINGERPRINT_VERSION:
             parts = mismatch(self.fingerprint, request.fingerprint)
             if parts:
-                raise IdempotencyKeyReused(mismatch=parts)
+                raise IdempotencyKeyReused(mismatch=parts, kept_until=self.answer.expires_at)
         return self.answer
 
 

@@ -203,9 +203,18 @@ def test_same_key_with_another_body_is_refused_and_the_first_result_stays(accoun
     answer = account.http.post("/v1/reservations", json=other, headers={"Idempotency-Key": key})
     assert refused(answer, "idempotency-key-reused")["mismatch"] == ["body"]
     assert "Retry-After" not in answer.headers
-    assert "Idempotency-Expires" in answer.headers
     assert_replay(hold(account, UNIT, key=key), first)
     assert stock_counts(account) == (1, 0, 4)
+
+
+def test_refusal_of_a_reused_key_says_until_when_the_key_is_kept(account: Account) -> None:
+    put_stock(account, sku="NW-001", on_hand=5)
+    key = new_idempotency_key()
+    first = hold(account, UNIT, key=key)
+    answer = hold(account, [{"sku": "NW-001", "quantity": 2}], key=key)
+    refused(answer, "idempotency-key-reused")
+    assert "Idempotency-Expires" in answer.headers, "every answer to a keyed request carries it where a record exists"
+    assert answer.headers["Idempotency-Expires"] == first.headers["Idempotency-Expires"]
 
 
 def test_lines_in_another_order_are_another_body(account: Account) -> None:

@@ -43,6 +43,11 @@ def read_on(account: Account, after: str | None, limit: int = 100) -> tuple[list
         after = page["next_after"]
 
 
+def references(found: list[Json]) -> list[str]:
+    """The reservations that messages are about, in their order; those about stock left out."""
+    return [message["reference"] for message in found if message["type"].startswith("reservation.")]
+
+
 def created(account: Account) -> str:
     return str(held(account, SEAT)["reference"])
 
@@ -200,7 +205,7 @@ def test_stock_adjustment_has_one_message(account: Account) -> None:
 def test_messages_come_oldest_first(account: Account) -> None:
     put_stock(account)
     made = [held(account, ONE)["reference"] for _ in range(6)]
-    assert [message["reference"] for message in messages(account)] == made
+    assert references(messages(account)) == made
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 500])
@@ -208,8 +213,8 @@ def test_reader_that_continues_sees_every_message_once(account: Account, limit: 
     put_stock(account)
     made = [held(account, ONE)["reference"] for _ in range(5)]
     found, _ = read_on(account, None, limit)
-    assert [message["reference"] for message in found] == made
-    assert len({message["id"] for message in found}) == 5
+    assert references(found) == made
+    assert len({message["id"] for message in found}) == len(found)
 
 
 def test_reader_at_the_end_continues_with_what_comes_next(account: Account) -> None:
@@ -220,7 +225,7 @@ def test_reader_at_the_end_continues_with_what_comes_next(account: Account) -> N
     assert read_on(account, end) == ([], end)
     later = [held(account, ONE)["reference"] for _ in range(3)]
     found, _ = read_on(account, end)
-    assert [message["reference"] for message in found] == later
+    assert references(found) == later
 
 
 def test_message_keeps_its_id_and_place(account: Account) -> None:
@@ -230,7 +235,7 @@ def test_message_keeps_its_id_and_place(account: Account) -> None:
     first, _ = read_on(account, None, 2)
     held(account, ONE)
     again, _ = read_on(account, None)
-    assert again[:3] == first
+    assert again[: len(first)] == first
 
 
 def test_messages_need_the_scope_of_reading_reservations(account: Account) -> None:
@@ -273,6 +278,7 @@ def test_reader_beside_concurrent_writers_misses_none(account: Account) -> None:
         made = [change for seller in sellers for change in seller.result()]
     found, _ = read_on(account, position, limit=7)
     seen.extend(found)
+    seen = [message for message in seen if message["type"].startswith("reservation.")]
     read_changes = [(message["reference"], message["version"]) for message in seen]
     assert Counter(read_changes) == Counter(made), "missed or doubled"
     assert len({message["id"] for message in seen}) == len(made)
@@ -322,4 +328,4 @@ def test_transaction_that_commits_late_is_not_missed(account: Account, service: 
         made = sorted(future.result()["reference"] for future in (late, *early))
         lock.result()
     seen.extend(read_on(account, position)[0])
-    assert sorted(message["reference"] for message in seen) == made
+    assert sorted(references(seen)) == made

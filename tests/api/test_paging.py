@@ -170,10 +170,6 @@ def test_limit_outside_1_to_500_or_no_number_is_invalid(account: Account, limit:
         refused_as_invalid(response, "limit")
 
 
-def test_bad_parameters_are_all_named(account: Account) -> None:
-    refused_as_invalid(account.http.get("/v1/events", params={"limit": "0", "colour": "red"}), "limit", "colour")
-
-
 FOREIGN_CURSORS = {
     "empty": "",
     "a word": "next",

@@ -89,7 +89,7 @@ def idempotency_key_reused(account: Account) -> httpx.Response:
 
 def hold_expired(account: Account) -> httpx.Response:
     put_event(account)
-    reference = held(account, SEAT, hold_seconds=1)["reference"]
+    reference = held(account, [{"event": "final", "seats": ["101-C-1"]}], hold_seconds=1)["reference"]
     expired(account, reference)
     return act(account, reference, "confirm")
 

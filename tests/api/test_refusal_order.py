@@ -147,11 +147,14 @@ def test_replay_comes_before_closed_sales_and_taken_seats(account: Account) -> N
     assert hold(account, [SEAT], key=key).content == first.content
 
 
-def test_action_on_an_unknown_reference_is_404_whatever_else_is_wrong(account: Account) -> None:
+def test_unknown_reference_comes_before_if_match(account: Account) -> None:
+    refused(act(account, unused_reference(), "confirm", if_match='"7"'), "not-found")
+
+
+def test_unknown_reference_comes_before_the_reuse_of_a_key(account: Account) -> None:
     prepared(account)
     reference = references(account)[0]
     assert act(account, reference, "confirm", key="used-2").status_code == 200
-    refused(act(account, unused_reference(), "confirm", if_match='"7"'), "not-found")
     refused(act(account, unused_reference(), "confirm", key="used-2"), "not-found")
 
 

@@ -115,7 +115,7 @@ def _replayed(
         return None
     first = commands[earlier].key
     if first is not None:
-        command.key.must_equal(first)
+        command.key.must_equal(first, work.now)
     return outcomes[earlier]
 
 

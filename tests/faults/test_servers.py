@@ -1,0 +1,125 @@
+"""The private servers behave as the fault tests rely on: killed they keep what was committed, and nothing outlives a run."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.polling import wait_until
+from tests.process import ChildProcess, make_directory, remove_directory
+from tests.running import ROOT
+from tests.servers import ServerNotFoundError, private_mysql, private_redis
+from tests.servers.find import PrivateMysql, PrivateRedis
+from tests.servers.mysql import execute
+
+OUTLIVED = """
+import signal, sys
+from pathlib import Path
+from tests.process import ChildProcess, make_directory
+directory = make_directory("outlived")
+child = ChildProcess(["sleep", "600"], log_path=directory / "log")
+child.start()
+print(child.pid, directory, flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def mysql() -> Iterator[PrivateMysql]:
+    with closing(private_mysql()) as server:
+        yield server
+
+
+@pytest.fixture
+def redis() -> Iterator[PrivateRedis]:
+    with closing(private_redis()) as server:
+        yield server
+
+
+def test_mysql_killed_keeps_what_was_committed(mysql: PrivateMysql) -> None:
+    url = mysql.new_database()
+    execute(url, "CREATE TABLE kept (number INT PRIMARY KEY)", "INSERT INTO kept VALUES (7)")
+    mysql.kill()
+    assert not mysql.answers()
+    mysql.start()
+    assert execute(url, "SELECT number FROM kept") == [(7,)]
+
+
+def test_mysql_is_as_durable_as_in_production(mysql: PrivateMysql) -> None:
+    ((flush, binary_log, sync),) = execute(
+        mysql.admin_url, "SELECT @@innodb_flush_log_at_trx_commit, @@log_bin, @@sync_binlog"
+    )
+    assert flush == 1
+    assert sync == 1 or not binary_log
+
+
+def test_account_of_the_service_has_rights_on_its_own_databases_only(mysql: PrivateMysql) -> None:
+    url = mysql.new_database()
+    grants = " ".join(str(row) for row in execute(url, "SHOW GRANTS"))
+    assert "holdfast" in grants
+    assert "ALL PRIVILEGES ON *.*" not in grants
+
+
+def test_redis_killed_comes_back_on_its_port(redis: PrivateRedis) -> None:
+    redis.kill()
+    assert not redis.answers()
+    redis.restart()
+    assert redis.answers()
+
+
+def test_without_any_server_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = make_directory("nowhere")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{nowhere}/docker.sock")
+    monkeypatch.delenv("HOLDFAST_TEST_MYSQLD_ROOT", raising=False)
+    monkeypatch.setenv("PATH", str(nowhere))
+    monkeypatch.setattr("tests.servers.mysql.PLACES", ())
+    notes: list[str] = []
+    with pytest.raises(ServerNotFoundError, match="apt-get install mariadb-server"):
+        private_mysql(notes.append)
+    with pytest.raises(ServerNotFoundError, match="apt-get install redis-server"):
+        private_redis(notes.append)
+    assert len(notes) == 2
+    assert all("no Docker engine" in note for note in notes)
+    remove_directory(nowhere)
+
+
+def test_nothing_outlives_a_test_run_that_was_killed() -> None:
+    run = subprocess.Popen([sys.executable, "-c", OUTLIVED], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    with run:
+        pid, directory = run.stdout.readline().split()
+        assert is_alive(int(pid))
+        assert Path(directory).exists()
+        run.send_signal(signal.SIGKILL)
+    wait_until(lambda: not is_alive(int(pid)), what=f"process {pid} ended")
+    wait_until(lambda: not Path(directory).exists(), what=f"{directory} removed")
+
+
+def is_alive(pid: int) -> bool:
+    # A process that nobody has waited for yet still has its number; its state tells.
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], check=False, capture_output=True, text=True).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+def test_stopped_process_is_told_from_one_that_ended_by_itself() -> None:
+    directory = make_directory("ends")
+    ends = ChildProcess([sys.executable, "-c", "print('the reason')"], log_path=directory / "log")
+    ends.start()
+    with pytest.raises(AssertionError, match="the reason"):
+        ends.wait_until_ready(lambda: False, 10, "it")
+    assert not ends.was_ended
+    waits = ChildProcess(["sleep", "600"], log_path=directory / "log")
+    waits.start()
+    waits.kill()
+    assert waits.was_ended
+    assert waits.exit_code == -signal.SIGKILL
+    remove_directory(directory)
