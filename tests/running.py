@@ -20,7 +20,7 @@ from tests.accounts import http_client
 from tests.process import ChildProcess, free_port, make_directory, remove_directory
 
 ROOT = Path(__file__).parents[1]
-READY_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 60.0
 CLI_TIMEOUT_S = 120.0
 POLL_TIMEOUT_S = 2.0
 REPORT_SHOWN = 8_000
@@ -44,7 +44,8 @@ class RunningProcess:
         self.process = ChildProcess(
             [sys.executable, "-m", "service", *arguments],
             log_path=self.log_path,
-            environment=service_environment(database_url, env),
+            # What it leaves behind when it is killed goes with this directory.
+            environment=service_environment(database_url, {"TMPDIR": str(self._directory), **env}),
             directory=ROOT,
         )
 

@@ -84,9 +84,13 @@ async def lock_event(transaction: Transaction, account_id: bytes, event: str) ->
     return await _select_one(transaction, account_id, event, transaction.dialect.for_update)
 
 
-async def select_events(reader: Transaction, account_id: bytes, after: bytes, limit: int) -> list[EventRecord]:
-    """Events created after the one whose id is `after`."""
-    rows = await reader.rows(f"{SELECT_EVENTS} AND id > ? ORDER BY id LIMIT ?", (account_id, after, limit))
+async def select_events(
+    reader: Transaction, account_id: bytes, after: tuple[str, ...] | None, limit: int
+) -> list[EventRecord]:
+    """The first events whose names follow `after`, in the order of their bytes."""
+    (event,) = after or ("",)
+    sql = f"{SELECT_EVENTS} AND event > ? ORDER BY event LIMIT ?"
+    rows = await reader.rows(sql, (account_id, event.encode(), limit))
     return await _with_categories(reader, account_id, rows)
 
 

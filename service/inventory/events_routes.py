@@ -69,12 +69,12 @@ async def put_event(call: Call) -> Answer:
     answer_example={"events": [EVENT_EXAMPLE], "next_cursor": None},
 )
 async def list_events(call: Call) -> Answer:
-    """List events, in the order in which they were created."""
+    """List events, in the order of their names."""
     account_id = call.caller.account_id
     page = Page(call.query, account_id, "events")
     async with call.services.store.read() as reader:
         found = await select_events(reader, account_id, page.after, page.rows_wanted)
-    shown, next_cursor = page.cut(found, lambda record: record.event_id)
+    shown, next_cursor = page.cut(found, lambda record: (record.event,))
     return Answer(200, encode(EventsPage([event_view(record) for record in shown], next_cursor)))
 
 

@@ -1,6 +1,7 @@
-"""Pages of inventory's lists, all of which are in the order in which their rows were created.
+"""Pages of inventory's lists, all of which are in the order of the names that their rows have within the account.
 
-A cursor holds the id of the last row shown. One row more than a page is read: it tells whether there is a next page.
+A name never changes, so a list is stable while rows are added, whatever the order in which their transactions commit.
+A cursor holds the name of the last row shown. One row more than a page is read: it tells whether there is a next page.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +14,6 @@ from service.http.parameters import PageQuery
 
 Row = TypeVar("Row")
 
-_FIRST = b""
-"""Less than every id."""
-
 
 class Page:
     """Which rows a request asks for, and how to cut what was read to that."""
@@ -27,12 +25,15 @@ class Page:
         """
         self._scope = msgspec.msgpack.encode((account_id, *list_name))
         self._limit = query.limit
-        self.after: bytes = _FIRST if query.cursor is None else decode_cursor(self._scope, query.cursor)[0]
         self.rows_wanted = query.limit + 1
+        self.after: tuple[str, ...] | None = None
+        """The name after which the page begins; None for the first page."""
+        if query.cursor is not None:
+            self.after = decode_cursor(self._scope, query.cursor)
 
-    def cut(self, rows: Sequence[Row], id_of: Callable[[Row], bytes]) -> tuple[Sequence[Row], str | None]:
+    def cut(self, rows: Sequence[Row], name_of: Callable[[Row], tuple[str, ...]]) -> tuple[Sequence[Row], str | None]:
         """The page's rows, and the cursor of the next page."""
         if len(rows) <= self._limit:
             return rows, None
         shown = rows[: self._limit]
-        return shown, encode_cursor(self._scope, (id_of(shown[-1]),))
+        return shown, encode_cursor(self._scope, name_of(shown[-1]))

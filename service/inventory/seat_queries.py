@@ -29,7 +29,6 @@ UPDATE_ROWS_MAX = 256
 class SeatRecord(msgspec.Struct, frozen=True):
     """A seat as a list shows it."""
 
-    seat_id: bytes
     seat: str
     section: str
     row: str
@@ -48,11 +47,12 @@ class SeatPlace(msgspec.Struct, frozen=True):
     y: float | None
 
 
-# The category is looked up row by row: a join would let the server sort all seats of the event for one page.
+# In the order of the unique key, so that every server reads just the page: in the order of ids, MySQL walks the primary
+# key from its begin. The category is looked up row by row: a join would let the server sort all seats of the event.
 SELECT_SEATS = """
-SELECT s.id, s.seat, s.section, s.row_name, s.number,
+SELECT s.seat, s.section, s.row_name, s.number,
        (SELECT c.category FROM event_categories c WHERE c.id = s.category_id), s.state, s.x, s.y
-FROM seats s WHERE s.account_id = ? AND s.event_id = ? AND s.id > ?{} ORDER BY s.id LIMIT ?"""
+FROM seats s WHERE s.account_id = ? AND s.event_id = ? AND s.seat > ?{} ORDER BY s.seat LIMIT ?"""
 
 SELECT_PLACES = """
 SELECT seat, id, category_id, x, y FROM seats WHERE account_id = ? AND event_id = ? AND seat IN ({})"""
@@ -84,21 +84,22 @@ async def select_seats(
     account_id: bytes,
     event_id: bytes,
     *,
-    after: bytes,
+    after: tuple[str, ...] | None,
     limit: int,
     section: str | None = None,
     state: str | None = None,
     category_id: bytes | None = None,
 ) -> list[SeatRecord]:
-    """Seats added after the one whose id is `after`, in the order in which they were added."""
+    """The first seats whose labels follow `after`, in the order of their bytes."""
     wanted: dict[str, Any] = {
         "section": None if section is None else section.encode(),
         "state": None if state is None else STATE_NUMBERS[state],
         "category_id": category_id,
     }
     given = {column: value for column, value in wanted.items() if value is not None}
+    (label,) = after or ("",)
     where = "".join(f" AND s.{column} = ?" for column in given)
-    rows = await reader.rows(SELECT_SEATS.format(where), (account_id, event_id, after, *given.values(), limit))
+    rows = await reader.rows(SELECT_SEATS.format(where), (account_id, event_id, label.encode(), *given.values(), limit))
     return [_seat_record(row) for row in rows]
 
 
@@ -152,15 +153,7 @@ def _update_statement(size: int) -> str:
 
 
 def _seat_record(row: Row) -> SeatRecord:
-    seat_id, seat, section, row_name, number, category, state, x, y = row
+    seat, section, row_name, number, category, state, x, y = row
     return SeatRecord(
-        bytes(seat_id),
-        seat.decode(),
-        section.decode(),
-        row_name.decode(),
-        number.decode(),
-        category.decode(),
-        state,
-        x,
-        y,
+        seat.decode(), section.decode(), row_name.decode(), number.decode(), category.decode(), state, x, y
     )

@@ -73,14 +73,14 @@ async def put_seats(call: Call) -> Answer:
     answer_example={"seats": [{"seat": "101-A-12", **SEAT_EXAMPLE, "state": "available"}], "next_cursor": None},
 )
 async def list_seats(call: Call) -> Answer:
-    """List an event's seats, in the order in which they were added.
+    """List an event's seats, in the order of their labels.
 
     `section`, `state` and `category` narrow the list. A hold past its time shows as held until it is swept.
     """
     event, query = call.path["event"], call.query
     page = Page(query, call.caller.account_id, "seats", event, query.section, query.state, query.category)
     found = await _find_seats(call, page)
-    shown, next_cursor = page.cut(found, lambda record: record.seat_id)
+    shown, next_cursor = page.cut(found, lambda record: (record.seat,))
     return Answer(200, encode(SeatsPage([seat_view(record) for record in shown], next_cursor)))
 
 

@@ -10,7 +10,6 @@ from service.database.transaction import Row, Transaction, padded
 class StockRecord(msgspec.Struct, frozen=True):
     """A row of stock_items, as it is shown."""
 
-    stock_item_id: bytes
     sku: str
     location: str
     description: str
@@ -23,8 +22,11 @@ class StockRecord(msgspec.Struct, frozen=True):
 
 
 SELECT_STOCK = """
-SELECT id, sku, location, description, on_hand, held, confirmed, amount, currency, definition_version
+SELECT sku, location, description, on_hand, held, confirmed, amount, currency, definition_version
 FROM stock_items WHERE account_id = ?"""
+
+# MySQL finds no range in (sku, location) > (?, ?); `sku >= ?` is one.
+SELECT_STOCK_PAGE = f"{SELECT_STOCK} AND sku >= ? AND (sku > ? OR location > ?) ORDER BY sku, location LIMIT ?"
 
 SELECT_HAS_SKU = "SELECT 1 FROM stock_items WHERE account_id = ? AND sku = ? LIMIT 1"
 
@@ -51,16 +53,18 @@ async def select_has_sku(reader: Transaction, account_id: bytes, sku: str) -> bo
     return bool(await reader.rows(SELECT_HAS_SKU, (account_id, sku.encode())))
 
 
-async def select_stock(reader: Transaction, account_id: bytes, after: bytes, limit: int) -> list[StockRecord]:
-    """Stock items created after the one whose id is `after`."""
-    rows = await reader.rows(f"{SELECT_STOCK} AND id > ? ORDER BY id LIMIT ?", (account_id, after, limit))
+async def select_stock(
+    reader: Transaction, account_id: bytes, after: tuple[str, ...] | None, limit: int
+) -> list[StockRecord]:
+    """The first stock items whose SKU and location follow `after`, in the order of their bytes."""
+    sku, location = (name.encode() for name in after or ("", ""))
+    rows = await reader.rows(SELECT_STOCK_PAGE, (account_id, sku, sku, location, limit))
     return [_stock_record(row) for row in rows]
 
 
 def _stock_record(row: Row) -> StockRecord:
-    stock_item_id, sku, location, description, on_hand, held, confirmed, amount, currency, version = row
+    sku, location, description, on_hand, held, confirmed, amount, currency, version = row
     return StockRecord(
-        bytes(stock_item_id),
         sku.decode(),
         location.decode(),
         description.decode(),

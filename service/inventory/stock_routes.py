@@ -104,12 +104,12 @@ async def adjust_stock(call: Call) -> Answer:
     answer_example={"stock": [STOCK_EXAMPLE], "next_cursor": None},
 )
 async def list_stock(call: Call) -> Answer:
-    """List stock items of all locations, in the order in which they were created."""
+    """List stock items of all locations, in the order of SKU and location."""
     account_id = call.caller.account_id
     page = Page(call.query, account_id, "stock")
     async with call.services.store.read() as reader:
         found = await select_stock(reader, account_id, page.after, page.rows_wanted)
-    shown, next_cursor = page.cut(found, lambda record: record.stock_item_id)
+    shown, next_cursor = page.cut(found, lambda record: (record.sku, record.location))
     return Answer(200, encode(StockPage([_view(record) for record in shown], next_cursor)))
 
 

@@ -29,7 +29,7 @@ class EventView(msgspec.Struct, frozen=True):
 
 
 class EventsPage(msgspec.Struct, frozen=True):
-    """A page of events, in the order in which they were created."""
+    """A page of events, in the order of their names."""
 
     events: list[EventView]
     next_cursor: str | None
@@ -57,7 +57,7 @@ class SeatView(msgspec.Struct, frozen=True):
 
 
 class SeatsPage(msgspec.Struct, frozen=True):
-    """A page of an event's seats, in the order in which they were added."""
+    """A page of an event's seats, in the order of their labels."""
 
     seats: list[SeatView]
     next_cursor: str | None
@@ -116,7 +116,7 @@ class StockView(msgspec.Struct, frozen=True):
 
 
 class StockPage(msgspec.Struct, frozen=True):
-    """A page of stock items, in the order in which they were created."""
+    """A page of stock items, in the order of SKU and location."""
 
     stock: list[StockView]
     next_cursor: str | None

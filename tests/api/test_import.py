@@ -64,7 +64,7 @@ class Operator:
         event = await self.event()
         assert event is not None
         async with self.store.read() as reader:
-            seats = await select_seats(reader, self.account_id, event.event_id, after=b"", limit=1000)
+            seats = await select_seats(reader, self.account_id, event.event_id, after=None, limit=1000)
         return {seat.seat: seat for seat in seats}
 
     async def item(self, sku: str = "NW-1") -> StockRecord | None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from threading import Event
 from typing import Any
@@ -314,15 +314,16 @@ async def held_up(service: RunningService, locked: Event, release: Event) -> Non
 def test_transaction_that_commits_late_is_not_missed(account: Account, service: RunningService) -> None:
     """It begins before the others and ends after a reader has passed them."""
     put_stock(account)
-    put_event(account)
+    events = [f"event-{number}" for number in range(8)]
+    for event in events:
+        put_event(account, event=event, seats=["101-A-1"])
     locked, release = Event(), Event()
-    with ThreadPoolExecutor(6) as threads:
+    with ThreadPoolExecutor(len(events) + 2) as threads:
         lock = threads.submit(lambda: asyncio.run(held_up(service, locked, release)))
         wait_until(lambda: locked.is_set() or lock.done())
         late: Future[Json] = threads.submit(held, account, ONE)
-        seats = [{"event": "final", "seats": [f"101-A-{number}"]} for number in range(1, 5)]
-        early = [threads.submit(held, account, [seat]) for seat in seats]
-        wait_for(early, timeout=2)
+        early = [threads.submit(held, account, [{"event": event, "seats": ["101-A-1"]}]) for event in events]
+        wait_for(early, timeout=2, return_when=FIRST_COMPLETED)
         seen, position = read_on(account, None)
         release.set()
         made = sorted(future.result()["reference"] for future in (late, *early))

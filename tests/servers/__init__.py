@@ -12,7 +12,6 @@ The order, for each of the two:
 installs what is missing. Otherwise ServerNotFoundError says what to do: no test is skipped for want of a server.
 """
 
-from tests.running import RunningService as Service
 from tests.servers.find import (
     MysqlServer,
     RedisServer,
@@ -27,7 +26,6 @@ __all__ = [
     "MysqlServer",
     "RedisServer",
     "ServerNotFoundError",
-    "Service",
     "private_mysql",
     "private_redis",
     "shared_mysql",

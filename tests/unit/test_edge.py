@@ -13,17 +13,17 @@ from service.http.edge import Edge
 Json = dict[str, Any]
 
 
-async def calm(scope: Any, receive: Any, send: Any) -> None:
+async def calm(scope: Any, _receive: Any, send: Any) -> None:
     scope["path_template"] = "/calm/{name}"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": scope["path"].encode()})
 
 
-async def broken(scope: Any, receive: Any, send: Any) -> None:
+async def broken(_scope: Any, _receive: Any, _send: Any) -> None:
     raise ZeroDivisionError("the secret of the inside")
 
 
-async def broken_half_way(scope: Any, receive: Any, send: Any) -> None:
+async def broken_half_way(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     raise ZeroDivisionError
 

@@ -1,9 +1,11 @@
 """The OpenAPI document against the code that it is made from: its examples are requests and answers of this service."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec import inspect
 
 from service.accounts.keys import SCOPES
 from service.app import ENDPOINTS
@@ -26,19 +28,29 @@ def test_example_of_a_request_is_one_that_the_service_takes(declared: Endpoint) 
 @EVERY
 def test_example_of_an_answer_has_the_members_of_its_type(declared: Endpoint) -> None:
     for kind in declared.answers.values():
-        answer = msgspec.json.decode(msgspec.json.encode(declared.answer_example), type=kind)
-        assert _names(msgspec.json.decode(msgspec.json.encode(answer))) == _names(declared.answer_example)
+        assert list(misfits(inspect.type_info(kind), declared.answer_example, "$")) == []
 
 
-def _names(value: Any) -> Any:
-    """The names of all members, without their values."""
-    match value:
-        case dict():
-            return {name: _names(member) for name, member in value.items()}
-        case list():
-            return [_names(item) for item in value]
-        case _:
-            return None
+def misfits(kind: inspect.Type, value: Any, path: str) -> Iterator[str]:
+    """Members that the type has and the example lacks, or the other way round."""
+    match kind, value:
+        case inspect.Metadata(), _:
+            yield from misfits(kind.type, value, path)
+        case inspect.UnionType(), _:
+            for each in kind.types:
+                yield from misfits(each, value, path)
+        case inspect.ListType(), list():
+            assert value, f"{path}: an empty list shows nothing"
+            for item in value:
+                yield from misfits(kind.item_type, item, path)
+        case inspect.StructType(), dict():
+            fields = {field.encode_name: field for field in kind.fields}
+            required = {name for name, field in fields.items() if field.required}
+            yield from (f"{path}.{name}" for name in (required - value.keys()) | (value.keys() - fields.keys()))
+            for name in fields.keys() & value.keys():
+                yield from misfits(fields[name].type, value[name], f"{path}.{name}")
+        case inspect.StructType(), _:
+            assert value is None, f"{path}: {value}"
 
 
 @EVERY
@@ -53,8 +65,11 @@ def test_method_of_a_path_is_declared_once() -> None:
 
 
 def test_every_problem_has_a_schema() -> None:
-    described = {schema["allOf"][1]["properties"]["type"]["const"]
-                 for schema in DOCUMENT["components"]["schemas"].values() if "allOf" in schema}
+    described = {
+        schema["allOf"][1]["properties"]["type"]["const"]
+        for schema in DOCUMENT["components"]["schemas"].values()
+        if "allOf" in schema
+    }
     assert described == {f"/problems/{slug}" for slug in slugs()}
 
 

@@ -1,0 +1,155 @@
+"""Random histories of a small venue: the invariants hold after each step, and three ways of deciding agree.
+
+The decision of whole batches equals that of one command after the other, and both equal the rules in `model.py`.
+"""
+
+import json
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.idempotency.records import StoredAnswer
+from service.refusals import Refusal
+from service.reservations import commands as c
+from service.reservations.decide import (
+    AdjustmentDecided,
+    BlockDecided,
+    Outcome,
+    ReservationDecided,
+    StockDecided,
+    WaitingServed,
+)
+from service.reservations.records import Reservation
+from tests.unit.builders import Venue, label, told
+from tests.unit.invariants import broken
+from tests.unit.model import Booking, Model
+from tests.unit.random_commands import (
+    CATEGORIES,
+    HOLD_SECONDS_MAX,
+    ON_HAND,
+    ROWS,
+    SEATS,
+    Step,
+    histories,
+    venue,
+)
+
+SEARCH = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def shown(command: c.Command, outcome: Outcome) -> str:
+    """An outcome as the model tells it."""
+    match outcome:
+        case ReservationDecided():
+            return told(outcome)
+        case Refusal():
+            return told(outcome).partition(":")[0]
+        case StockDecided():
+            return f"{outcome.item.sku} {outcome.item.on_hand}"
+        case AdjustmentDecided():
+            return (
+                _shown_answer(command, outcome.adjustment.body) if outcome.adjustment.item is None else _item(outcome)
+            )
+        case BlockDecided():
+            return f"blocked {outcome.seats}"
+        case WaitingServed():
+            return f"promoted {outcome.promoted}"
+        case StoredAnswer():
+            return _shown_answer(command, outcome.body)
+
+
+def _item(outcome: AdjustmentDecided) -> str:
+    assert outcome.adjustment.item is not None
+    return f"{outcome.adjustment.item.sku} {outcome.adjustment.item.on_hand}"
+
+
+def _shown_answer(command: c.Command, body: bytes | None) -> str:
+    document = json.loads(body or b"{}")
+    if "type" in document:
+        return str(document["type"]).removeprefix("/problems/")
+    if "state" in document and "version" in document:
+        return f"{document['state']} {document['version']}"
+    if "on_hand" in document:
+        return f"{document['sku']} {document['on_hand']}"
+    if "promoted" in document:
+        return f"promoted {document['promoted']}"
+    assert isinstance(command, c.BlockSeats), document
+    return "blocked"
+
+
+def same(modelled: str, outcome: str) -> bool:
+    """A replayed block does not say how many seats it changed."""
+    return modelled == outcome or (outcome == "blocked" and modelled.startswith("blocked"))
+
+
+def rows_of(reservation: Reservation) -> tuple[object, ...]:
+    lines = [
+        (line.name if line.is_stock else line.place, line.quantity, line.live, line.released_at is not None)
+        for line in reservation.lines
+    ]
+    return (reservation.reference, reservation.state, reservation.version, reservation.lapses_at, lines)
+
+
+def rows_of_model(booking: Booking) -> tuple[object, ...]:
+    lines = [(part.unit, part.quantity, part.live, part.given_back) for part in booking.parts]
+    return (booking.reference, booking.state, booking.version, booking.lapses, lines)
+
+
+def new_model(now: int) -> Model:
+    return Model(rows=ROWS, categories=CATEGORIES, on_hand=dict(ON_HAND), hold_s_max=HOLD_SECONDS_MAX, now=now)
+
+
+def compare(decided: Venue, model: Model) -> None:
+    made = sorted(decided.reservations.values(), key=lambda row: row.reference)
+    assert [rows_of(row) for row in made] == [rows_of_model(booking) for booking in model.bookings]
+    for sku, on_hand in model.on_hand.items():
+        held, confirmed, available = decided.counts(sku)
+        assert (held + confirmed + available, available) == (on_hand, model.left(sku, lapsed_count=True))
+    for short in SEATS:
+        free = label(short) not in model.blocked and not any(
+            model.holders(label(short), lapsed=lapsed) for lapsed in (True, False)
+        )
+        assert (decided.seat_state(short) == "available") == free, short
+        assert (decided.seat_state(short) == "blocked") == (label(short) in model.blocked), short
+
+
+def rows(decided: Venue) -> tuple[object, ...]:
+    """All that a batch and single decisions must agree on."""
+    return (decided.seats, decided.categories, decided.stock, decided.reservations, decided.messages)
+
+
+@SEARCH
+@given(histories())
+def test_batches_equal_single_decisions_and_the_rules(history: list[Step]) -> None:
+    together, alone = venue(), venue()
+    model = new_model(together.now)
+    for milliseconds, batch in history:
+        for one in (together, alone, model):
+            one.now += milliseconds
+        outcomes = together.decide(*batch)
+        assert not broken(together)
+        singly = [alone.decide(command)[0] for command in batch]
+        modelled = [model.decide(command) for command in batch]
+        for command, outcome, single, rule in zip(batch, outcomes, singly, modelled, strict=True):
+            assert same(rule, shown(command, outcome)), command
+            assert same(rule, shown(command, single)), command
+        compare(together, model)
+        assert rows(together) == rows(alone)
+
+
+@SEARCH
+@given(histories(), st.sampled_from(["open", "closed"]), st.integers(0, 11))
+def test_sales_that_close_and_open_again_follow_the_rules(history: list[Step], first: str, turn: int) -> None:
+    decided = venue()
+    model = new_model(decided.now)
+    for number, (milliseconds, batch) in enumerate(history):
+        model.sales = first if number < turn else "open"
+        decided.set_sales(model.sales)
+        decided.now += milliseconds
+        model.now += milliseconds
+        outcomes = decided.decide(*batch)
+        modelled = [model.decide(command) for command in batch]
+        assert not broken(decided)
+        for command, outcome, rule in zip(batch, outcomes, modelled, strict=True):
+            assert same(rule, shown(command, outcome)), command
+        compare(decided, model)
