@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from service.database.transaction import Row, Transaction, padded
+from service.database.drivers import Row
+from service.database.transaction import Transaction, padded
 
 ACCOUNT_COLUMNS: Final = ("id", "name", "hold_seconds", "hold_seconds_max", "created_at")
 KEY_COLUMNS: Final = ("id", "account_id", "name", "prefix", "secret_hash", "scopes", "created_at")

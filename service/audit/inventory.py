@@ -83,12 +83,12 @@ def seats() -> Examination:
         counted="SELECT COUNT(*) FROM seats",
         source="seats s LEFT JOIN event_categories c ON c.id = s.category_id "
         "LEFT JOIN reservation_lines l ON l.seat_id = s.id AND l.live = 1 "
-        "LEFT JOIN reservations r ON r.id = l.reservation_id",
+        "LEFT JOIN reservations r ON r.id = l.reservation_id LEFT JOIN events e ON e.id = s.event_id",
         facts={
             "account_id": "s.account_id",
             "seat": "s.seat",
             "event_id": "s.event_id",
-            "event": "(SELECT e.event FROM events e WHERE e.id = s.event_id)",
+            "event": "e.event",
             "state": f"CASE s.state WHEN {SEAT_AVAILABLE} THEN {text('available')} WHEN {SEAT_HELD} THEN {HELD} "
             f"WHEN {SEAT_CONFIRMED} THEN {CONFIRMED} WHEN {SEAT_BLOCKED} THEN {text('blocked')} END",
             "reference": "r.reference",

@@ -148,9 +148,9 @@ def same_version() -> Examination:
         subject="versions",
         counted="SELECT COUNT(*) FROM messages",
         source="(SELECT subject_id, version, COUNT(*) AS times FROM messages GROUP BY subject_id, version "
-        "HAVING COUNT(*) > 1) d",
+        "HAVING COUNT(*) > 1) d JOIN messages m ON m.subject_id = d.subject_id AND m.version = d.version",
         facts={
-            "account_id": "(SELECT MAX(m.account_id) FROM messages m WHERE m.subject_id = d.subject_id)",
+            "account_id": "m.account_id",
             "subject_id": "d.subject_id",
             "version": "d.version",
             "times": "d.times",

@@ -17,12 +17,14 @@ def demo(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 8000,
     end: Annotated[bool, typer.Option("--exit", help="End with the verdict, instead of serving on.")] = False,
 ) -> None:
-    """Book a real venue, with 200 impatient customers at once, and prove that nothing was booked twice.
+    """Book a real venue, with 200 impatient customers, and prove it.
 
-    Starts a server on the embedded database var/demo.sqlite3, which is kept: each run adds an account of its own, and
-    touches nothing else in var/. Then serves until Ctrl-C. HOLDFAST_* settings are not used.
+    Starts a server on the embedded database var/demo.sqlite3, which is
+    kept: each run adds an account of its own, and touches nothing else
+    in var/. Then serves until Ctrl-C. HOLDFAST_* settings are not used.
 
-    Exit code 1 if the audit finds anything, or any customer was told something untrue.
+    Exit code 1 if the audit finds anything, or any customer was told
+    something untrue.
     """
     from service.demo.place import Busy, DemoFailed
     from service.demo.run import run

@@ -30,20 +30,22 @@ log = structlog.get_logger(__name__)
 
 
 async def commit(store: "Store", transaction: Transaction, marker: bytes) -> None:
-    """Commit. Returns only if the transaction is durable.
+    """Commit. Returns only if the transaction is durable; one that wrote nothing has nothing to make durable.
 
     Raises Conflict or Disconnected (it is not), CommitUnknown.
     """
+    if not transaction.has_written:
+        await transaction.driver.rollback()
+        return
     await _insert_marker(transaction, marker)
-    session_id = await _session_id(transaction)
+    session_id = transaction.driver.session_id
     try:
         async with asyncio.timeout(store.settings.deadline_seconds):
-            await transaction.connection.commit()
+            await transaction.driver.commit()
     except (Exception, asyncio.CancelledError) as error:
         meant = translate(error)
-        if isinstance(meant, (Conflict, StoreUnreachable)) and not isinstance(error, (OSError, TimeoutError)):
-            raise meant from error
-        if store.is_sqlite:
+        answered = isinstance(meant, (Conflict, StoreUnreachable)) and not isinstance(error, TimeoutError)
+        if answered or store.is_sqlite:
             raise meant from error
         if await _was_committed(store, transaction, marker, session_id):
             return
@@ -58,13 +60,6 @@ async def _insert_marker(transaction: Transaction, marker: bytes) -> None:
     else:
         sql = f"INSERT INTO batches (id, written_at) VALUES (?, {transaction.dialect.clock})"  # noqa: S608
         await transaction.change(sql, (marker,))
-
-
-async def _session_id(transaction: Transaction) -> int | None:
-    """The server's number of this session, known to the driver without asking."""
-    raw = await transaction.connection.get_raw_connection()
-    thread_id = getattr(raw.driver_connection, "thread_id", None)
-    return thread_id() if callable(thread_id) else None
 
 
 async def _was_committed(store: "Store", lost: Transaction, marker: bytes, session_id: int | None) -> bool:
@@ -99,7 +94,7 @@ async def _ask(store: "Store", marker: bytes) -> bool:
         return False
     finally:
         # The marker of a transaction that did not happen must not stay behind.
-        await transaction.connection.rollback()
+        await transaction.driver.rollback()
         await transaction.connection.close()
 
 
@@ -109,7 +104,7 @@ async def _end_session(store: "Store", session_id: int | None) -> None:
     try:
         transaction = await store.fresh_transaction()
         try:
-            await transaction.connection.exec_driver_sql(f"KILL {int(session_id)}")
+            await transaction.change(f"KILL {int(session_id)}")
         finally:
             await transaction.connection.close()
     except (StoreError, Exception) as error:  # noqa: BLE001 - it has ended by itself, or the next round asks again

@@ -60,6 +60,7 @@ MYSQL_CONFLICTS: Final = frozenset(
 MYSQL_DUPLICATES: Final = frozenset({1062, 1586})
 MYSQL_DISCONNECTS: Final = frozenset(
     {
+        0,  # asyncmy: not connected
         1053,  # server shutdown in progress
         1317,  # query interrupted
         1927,  # connection was killed (MariaDB)
@@ -117,9 +118,8 @@ def translate(error: BaseException) -> BaseException:  # noqa: PLR0911 - one ret
     if isinstance(error, sqlite3.Error):
         return _translate_sqlite(error, error)
     if isinstance(error, (OSError, EOFError)):
-        return StoreUnreachable(f"{type(error).__name__} while talking to the database")
-    code = error_code(error)
-    if code is not None and type(error).__module__.startswith("asyncmy"):
+        return Disconnected(f"{type(error).__name__} while talking to the database")
+    if type(error).__module__.startswith("asyncmy"):
         return _translate_mysql(error, error)
     return error
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.database import dialects
 from service.database.commit import commit
-from service.database.errors import StoreUnreachable, translate
+from service.database.errors import Disconnected, StoreUnreachable, translate
 from service.database.file_lock import FileLock
 from service.database.session import verify_session
 from service.database.transaction import Transaction
@@ -75,7 +75,7 @@ class Store:
             yield transaction
             await commit(self, transaction, marker)
         except BaseException as error:
-            await _roll_back(connection, error)
+            await _roll_back(transaction, error)
             raise
         finally:
             await connection.close()
@@ -84,10 +84,11 @@ class Store:
     async def read(self) -> AsyncIterator[Transaction]:
         """A connection for single SELECTs; each sees what is committed when it starts."""
         connection = await self._connect(self._readers)
+        reader = Transaction(connection, self.dialect)
         try:
-            yield Transaction(connection, self.dialect)
+            yield reader
         except BaseException as error:
-            await _roll_back(connection, error)
+            await _roll_back(reader, error)
             raise
         finally:
             await connection.close()
@@ -105,7 +106,7 @@ class Store:
                 await transaction.change("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             yield transaction
         finally:
-            await connection.rollback()
+            await transaction.driver.rollback()
             await connection.close()
 
     async def fresh_transaction(self) -> Transaction:
@@ -133,19 +134,19 @@ class Store:
             self._file_lock.close()
 
 
-async def _roll_back(connection: AsyncConnection, error: BaseException) -> None:
+async def _roll_back(transaction: Transaction, error: BaseException) -> None:
     """Leave no trace of the transaction. A cancelled one may have an answer under way.
 
     Its connection is thrown away.
     """
     try:
-        if isinstance(error, asyncio.CancelledError):
-            await connection.invalidate()
+        if isinstance(error, (asyncio.CancelledError, Disconnected, StoreUnreachable)):
+            await transaction.connection.invalidate()
         else:
-            await connection.rollback()
+            await transaction.driver.rollback()
     except Exception as failure:  # noqa: BLE001 - the first error is the one that counts
         log.info("rollback_failed", error=type(failure).__name__)
-        await connection.invalidate()
+        await transaction.connection.invalidate()
 
 
 async def open_store(settings: Settings) -> Store:

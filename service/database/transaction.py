@@ -1,7 +1,6 @@
 """One open transaction (or one reading connection): the few ways in which the rest of the code talks to the database.
 
-Driver SQL is written once with `?` and positional values, as tuples: half the processor time of bound dictionaries.
-Texts go in and come out of it as UTF-8 bytes. Plain use cases may use SQLAlchemy Core statements through `execute`.
+SQL is written once with `?` and positional values. Texts go in and come out as UTF-8 bytes.
 Every driver's error leaves here as a StoreError.
 """
 
@@ -9,14 +8,13 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service.clock import now_ms
 from service.database.dialects import Dialect
+from service.database.drivers import Row, Values, driver_of
 from service.database.errors import translate
 
-Row = Sequence[Any]
 T = TypeVar("T")
 
 LIST_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -26,52 +24,48 @@ LIST_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 class Transaction:
     """A connection with what the dialect differs in. Begun and ended by `store.py` alone."""
 
-    __slots__ = ("connection", "dialect")
+    __slots__ = ("connection", "dialect", "driver", "has_written")
 
     def __init__(self, connection: AsyncConnection, dialect: Dialect) -> None:
         self.connection = connection
         self.dialect = dialect
+        self.driver = driver_of(connection)
+        self.has_written = False
 
-    async def rows(self, sql: str, values: tuple[Any, ...] = ()) -> Sequence[Row]:
+    async def rows(self, sql: str, values: Values = ()) -> Sequence[Row]:
         """All rows of a SELECT."""
         try:
-            result = await self.connection.exec_driver_sql(for_driver(sql, self.dialect.placeholder), values)
+            return await self.driver.rows(for_driver(sql, self.dialect.placeholder), values)
         except Exception as error:
             raise translate(error) from error
-        return result.fetchall()
 
-    async def change(self, sql: str, values: tuple[Any, ...] = ()) -> int:
+    async def change(self, sql: str, values: Values = ()) -> int:
         """Run an UPDATE or DELETE; the number of rows that it matched, changed or not."""
+        self.has_written = True
         try:
-            result = await self.connection.exec_driver_sql(for_driver(sql, self.dialect.placeholder), values)
+            return await self.driver.change(for_driver(sql, self.dialect.placeholder), values)
         except Exception as error:
             raise translate(error) from error
-        return result.rowcount
 
-    async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Values]) -> None:
         """Insert all rows in one round trip where the server can.
 
         Columns that are None in every row are left out: MariaDB's bulk protocol cannot type them.
         """
         if not rows:
             return
-        kept = [place for place, cells in enumerate(zip(*rows, strict=True)) if any(cell is not None for cell in cells)]
+        self.has_written = True
+        cells_of = zip(*rows, strict=True)
+        kept = [place for place, cells in enumerate(cells_of) if any(cell is not None for cell in cells)]
         if len(kept) < len(columns):
             columns = tuple(columns[place] for place in kept)
             rows = [tuple(row[place] for place in kept) for row in rows]
         sql = insert_statement(table, columns, self.dialect.placeholder)
         try:
             if len(rows) == 1:
-                await self.connection.exec_driver_sql(sql, rows[0])
+                await self.driver.change(sql, rows[0])
             else:
-                await self.connection.exec_driver_sql(sql, list(rows))
-        except Exception as error:
-            raise translate(error) from error
-
-    async def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:  # noqa: ANN401
-        """Run a SQLAlchemy statement."""
-        try:
-            return await self.connection.execute(statement, values)
+                await self.driver.many(sql, rows)
         except Exception as error:
             raise translate(error) from error
 
@@ -90,10 +84,10 @@ def for_driver(sql: str, placeholder: str) -> str:
 @lru_cache(maxsize=1024)
 def insert_statement(table: str, columns: tuple[str, ...], placeholder: str) -> str:
     marks = ", ".join([placeholder] * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - names of our own tables
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
 
 
-def padded(values: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+def padded(values: Sequence[Any]) -> tuple[str, Values]:
     """Placeholders and values of an IN list, padded by repeating the last one. At most 512 values."""
     size = padded_size(len(values))
     return marks(size), (*values, *[values[-1]] * (size - len(values)))

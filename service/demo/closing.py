@@ -14,8 +14,8 @@ from service.demo.stage import EVENT
 from service.demo.verdict import Verdict, told_at_last
 
 SHOWN_MAX: Final = 10
-SKU: Final = "NW-001"
-"""An item of the samples of which there is enough."""
+SKU: Final = "NW-075"
+"""The item of the samples of which there is most, and which no customer of the story wants."""
 
 
 def tell(screen: Screen, told: Sequence[Told], tally: Tally, verdict: Verdict, report: Report) -> None:
@@ -28,14 +28,14 @@ def tell(screen: Screen, told: Sequence[Told], tally: Tally, verdict: Verdict, r
         [
             ("requests", f"{tally.requests:,}", f"{tally.cut:,} of them on connections that broke"),
             ("answers", f"{answers:,}", f"to {len(told):,} operations, each compared with the database"),
-            ("replays", f"{tally.replays:,}", "the first answer again, byte for byte"),
+            ("replays", f"{tally.replays:,}", "the stored answer, sent again"),
             (
                 "lost replies",
                 f"{_lost(told):,}",
-                "done for a connection that broke; asking again told what became of it",
+                "carried out, but known only by asking again",
             ),
             ("refusals", f"{refused.total():,}", ", ".join(f"{count} {slug}" for slug, count in refused.items())),
-            ("seats confirmed", f"{seats:,}", "each to one customer"),
+            ("seats confirmed", f"{seats:,}", "the customers' own now"),
             ("units confirmed", f"{units:,}", "of stock"),
             ("doubles", f"{len(verdict.doubles):,}", "units or operations given twice"),
             ("untrue answers", f"{len(verdict.untruths):,}", ""),
@@ -76,7 +76,7 @@ def invite(screen: Screen, port: int, key: str) -> None:
         screen.verbatim(line)
     screen.verbatim("")
     screen.say("commands", f"export HOLDFAST_DATABASE_URL={DATABASE_URL}; .venv/bin/holdfast audit")
-    screen.say("end", "Ctrl-C")
+    screen.say("end", "Ctrl-C ends it")
 
 
 def curl_lines(port: int, key: str) -> list[tuple[str, str]]:
@@ -89,11 +89,11 @@ def curl_lines(port: int, key: str) -> list[tuple[str, str]]:
     }
     return [
         (
-            "hold two seats next to each other and a box of tea; again, and the same answer comes again",
+            "hold two seats next to each other and a beer; send it again, and the same answer comes again",
             _curl(port, "/v1/reservations", key, body=body),
         ),
         ("your reservation", _curl(port, "/v1/reservations?limit=1", key)),
-        ("what is left of the tea", _curl(port, f"/v1/stock/{SKU}", key)),
+        ("what is left of the beer", _curl(port, f"/v1/stock/{SKU}", key)),
     ]
 
 

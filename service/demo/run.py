@@ -47,7 +47,7 @@ def _run(screen: Screen, port: int, *, stay: bool) -> int:
         connections_max = server.raise_open_files()
         with server.started(port, lock) as running:
             good, key = asyncio.run(_show(screen, running, connections_max))
-            screen.say("time", f"{time.monotonic() - began:.1f} s")
+            screen.say("took", f"{time.monotonic() - began:.1f} s")
             if stay:
                 _stay(screen, running, key)
     return DONE if good else FINDINGS
@@ -69,11 +69,10 @@ async def _show(screen: Screen, running: Server, connections_max: int) -> tuple[
         stage, key = await _set_the_stage(screen, store, running)
         customers, watcher = (Caller(running.port, key, connections_max) for _ in range(2))
         story = Story(screen, customers, watcher, crowd(stage))
-        await story.play()
+        await running.beside(story.play())
         found = await find(watcher)
         verdict = judge(story.told, found)
         report = await audit(store)
-        running.require_running()
     finally:
         await store.close()
     closing.tell(screen, story.told, customers.tally, verdict, report)

@@ -11,16 +11,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import service
 from service.demo.calls import HOST, Caller, ConnectionLost, Request
 from service.demo.interrupts import deferred
 from service.demo.place import DATABASE_URL, LOG, Busy, DemoFailed, Lock
 from service.settings import PREFIX, Settings
+
+T = TypeVar("T")
 
 READY_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 0.05
@@ -59,7 +61,7 @@ def require_free_port(port: int) -> None:
     if reason is None:
         return
     other = next((near for near in range(port + 1, min(port + 100, PORT_MAX)) if _refusal(near) is None), 18_000)
-    raise Busy(f"port {port} cannot be used: {reason}. Take another one: make demo PORT={other}")
+    raise Busy(f"port {port} cannot be used: {reason}. Take another one: make demo PORT={other} (or --port {other})")
 
 
 def _refusal(port: int) -> str | None:
@@ -101,6 +103,21 @@ class Server:
         """Raises DemoFailed where it has ended."""
         if self.process.poll() is not None:
             raise DemoFailed(f"the server ended with {self.process.returncode}. The end of {LOG}:\n{_end_of_log()}")
+
+    async def beside(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, for which the server must go on running. Raises DemoFailed where it does not."""
+        working, watching = asyncio.create_task(work), asyncio.create_task(self._watch())
+        try:
+            await asyncio.wait([working, watching], return_when=asyncio.FIRST_COMPLETED)
+            self.require_running()
+            return await working
+        finally:
+            working.cancel()
+            watching.cancel()
+
+    async def _watch(self) -> None:
+        while self.process.poll() is None:  # noqa: ASYNC110 - a process sets no event of this loop
+            await asyncio.sleep(POLL_SECONDS)
 
     def wait_for_end(self) -> None:
         """Returns never, but by Ctrl-C. Raises DemoFailed where the server ends by itself."""

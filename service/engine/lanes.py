@@ -72,7 +72,6 @@ class Lanes(Generic[C, A]):
         self._by_account[waiting.account_id] += change
         if not self._by_account[waiting.account_id]:
             del self._by_account[waiting.account_id]
-        QUEUE_DEPTH.inc(change)
         if self._inside:
             self._idle.clear()
         else:
@@ -84,7 +83,9 @@ class Lanes(Generic[C, A]):
             await wake.wait()
             wake.clear()
             while queue:
+                QUEUE_DEPTH.set(self._inside)
                 await self._runner.run(self._take(queue))
+            QUEUE_DEPTH.set(self._inside)
 
     def _take(self, queue: deque[Waiting[C, A]]) -> list[Waiting[C, A]]:
         """What runs now: in order of arrival, within the bounds of commands, rows and bytes; at least one."""

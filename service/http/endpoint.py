@@ -146,18 +146,18 @@ async def answer_request(asked: Endpoint, services: Services, scope: Scope, rece
         rate = services.rate_limits.take(caller.prefix)  # 429
         content = await read_body(headers, receive) if asked.body is not None else b""  # 413, 415
         key = _key(asked, scope, headers)  # 400
-        asks = _asks(asked, scope, headers, content)  # 400
-        about["path"] = asks.path
-        keyed = None if key is None else _keyed(asked, services, caller, key, asks)
+        parts = _parts(asked, scope, headers, content)  # 400
+        about["path"] = parts.path
+        keyed = None if key is None else _keyed(asked, services, caller, key, parts)
         call = Call(
             services=services,
             caller=caller,
             request_id=request_id,
-            path=asks.path,
-            query=asks.query,
-            body=asks.body.value,
+            path=parts.path,
+            query=parts.query,
+            body=parts.body.value,
             key=keyed,
-            if_match=asks.if_match,
+            if_match=parts.if_match,
         )
         return await asked.handle(call), rate
     except Exception as error:  # noqa: BLE001 - refusals and bugs alike leave as problems
@@ -179,7 +179,7 @@ def _key(asked: Endpoint, scope: Scope, headers: Headers) -> str | None:
     return parse_idempotency_key(lines)
 
 
-class _Asks(NamedTuple):
+class _Parts(NamedTuple):
     """What a request says, part by part."""
 
     path: dict[str, str]
@@ -189,7 +189,7 @@ class _Asks(NamedTuple):
     body: Decoded[Any]
 
 
-def _asks(asked: Endpoint, scope: Scope, headers: Headers, content: bytes) -> _Asks:
+def _parts(asked: Endpoint, scope: Scope, headers: Headers, content: bytes) -> _Parts:
     """Raises InvalidRequest, with the errors of all parts."""
     errors: list[tuple[str, str]] = []
     path = _collect(errors, parse_path, scope["path_params"], asked.parsers)
@@ -202,7 +202,7 @@ def _asks(asked: Endpoint, scope: Scope, headers: Headers, content: bytes) -> _A
     body = NO_BODY if asked.body is None else _collect(errors, decode_json, content, asked.body)
     if errors:
         raise InvalidRequest(errors=errors)
-    return _Asks(path, pairs, query, if_match, body)
+    return _Parts(path, pairs, query, if_match, body)
 
 
 def _collect(errors: list[tuple[str, str]], read: Callable[..., Any], *given: Any) -> Any:  # noqa: ANN401 - what it reads
@@ -213,11 +213,11 @@ def _collect(errors: list[tuple[str, str]], read: Callable[..., Any], *given: An
         return None
 
 
-def _keyed(asked: Endpoint, services: Services, caller: Caller, key: str, asks: _Asks) -> KeyedRequest:
+def _keyed(asked: Endpoint, services: Services, caller: Caller, key: str, parts: _Parts) -> KeyedRequest:
     return KeyedRequest(
         account_id=caller.account_id,
         scope_hash=scope_hash(caller.account_id, caller.principal, asked.method, asked.path, key),
-        fingerprint=fingerprint(asks.path, canonical_query(asks.pairs), asks.body.canonical),
+        fingerprint=fingerprint(parts.path, canonical_query(parts.pairs), parts.body.canonical),
         keep_ms=services.settings.idempotency_ms,
     )
 

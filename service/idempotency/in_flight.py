@@ -43,26 +43,26 @@ class InFlight:
         """
         until = asyncio.get_running_loop().time() + self._deadline_seconds
         while (running := self._running.get(request.scope_hash)) is not None:
-            answer = await self._join(running, until)
+            if not await _done_by(running.answer, until):
+                raise IdempotencyInProgress(first_seen_at_ms=running.first_seen_at)
             if not mismatch(running.request.fingerprint, request.fingerprint):
                 REPLAYS.labels("joined").inc()
-                return msgspec.structs.replace(answer, replayed=True)
+                return msgspec.structs.replace(running.answer.result(), replayed=True)
+            # Its own callback may not have run yet: without this the loop would find the same entry for ever.
+            self._forget(running)
         return await wait_for(self._start(request, enqueue), until)
 
     def _start(
         self, request: KeyedRequest, enqueue: Callable[[], "asyncio.Future[StoredAnswer]"]
     ) -> "asyncio.Future[StoredAnswer]":
-        answer = enqueue()
-        self._running[request.scope_hash] = Running(request, now_ms(), answer)
-        answer.add_done_callback(lambda _: self._running.pop(request.scope_hash, None))
-        return answer
+        running = Running(request, now_ms(), enqueue())
+        self._running[request.scope_hash] = running
+        running.answer.add_done_callback(lambda _: self._forget(running))
+        return running.answer
 
-    async def _join(self, running: Running, until: float) -> StoredAnswer:
-        try:
-            async with asyncio.timeout_at(until):
-                return await asyncio.shield(running.answer)
-        except TimeoutError:
-            raise IdempotencyInProgress(first_seen_at_ms=running.first_seen_at) from None
+    def _forget(self, running: Running) -> None:
+        if self._running.get(running.request.scope_hash) is running:
+            del self._running[running.request.scope_hash]
 
 
 async def wait_for(answer: "asyncio.Future[StoredAnswer]", until: float) -> StoredAnswer:
@@ -70,8 +70,13 @@ async def wait_for(answer: "asyncio.Future[StoredAnswer]", until: float) -> Stor
 
     Raises StoreUnavailable past it: the request may still take effect, so its key must be kept.
     """
-    try:
-        async with asyncio.timeout_at(until):
-            return await asyncio.shield(answer)
-    except TimeoutError:
-        raise StoreUnavailable(retry_after_s=1) from None
+    if not await _done_by(answer, until):
+        raise StoreUnavailable(retry_after_s=1)
+    return answer.result()
+
+
+async def _done_by(answer: "asyncio.Future[StoredAnswer]", until: float) -> bool:
+    """Whether the answer is there in time; `wait` cancels nothing, whatever happens to the waiter."""
+    if not answer.done():
+        await asyncio.wait((answer,), timeout=until - asyncio.get_running_loop().time())
+    return answer.done()

@@ -9,7 +9,8 @@ from itertools import groupby
 
 import msgspec
 
-from service.database.transaction import Row, Transaction, chunks, padded
+from service.database.drivers import Row
+from service.database.transaction import Transaction, chunks, padded
 from service.ids import new_id
 
 

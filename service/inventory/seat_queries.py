@@ -10,8 +10,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from service.database.drivers import Row
 from service.database.errors import Conflict
-from service.database.transaction import LIST_SIZES, Row, Transaction, chunks, marks, padded
+from service.database.transaction import LIST_SIZES, Transaction, chunks, marks, padded
 from service.inventory.tables import SEAT_AVAILABLE, SEAT_BLOCKED, SEAT_CONFIRMED, SEAT_HELD
 
 SEAT_STATES: Final[dict[int, Literal["available", "held", "confirmed", "blocked"]]] = {

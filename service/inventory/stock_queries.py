@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from service.database.transaction import Row, Transaction, padded
+from service.database.drivers import Row
+from service.database.transaction import Transaction, padded
 
 
 class StockRecord(msgspec.Struct, frozen=True):

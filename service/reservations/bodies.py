@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from service.clock import from_rfc3339
 from service.http.parameters import PageQuery
@@ -36,35 +36,35 @@ class BestAvailable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PostLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One of: `event` with `seats`; `event` with `best_available`; `sku` with `quantity` (and `location`)."""
 
-    event: Name | None = None
-    seats: Annotated[list[SeatLabel], Meta(min_length=1, max_length=SEAT_UNITS_MAX)] | None = None
-    best_available: BestAvailable | None = None
-    sku: Name | None = None
-    location: Name | None = None
-    quantity: Quantity | None = None
+    event: Name | UnsetType = UNSET
+    seats: Annotated[list[SeatLabel], Meta(min_length=1, max_length=SEAT_UNITS_MAX)] | UnsetType = UNSET
+    best_available: BestAvailable | UnsetType = UNSET
+    sku: Name | UnsetType = UNSET
+    location: Name | UnsetType = UNSET
+    quantity: Quantity | UnsetType = UNSET
 
     def flaw(self) -> str | None:
         """Why this is none of the three kinds of line."""
-        if self.sku is not None:
-            if self.event is not None or self.seats is not None or self.best_available is not None:
+        if self.sku is not UNSET:
+            if self.event is not UNSET or self.seats is not UNSET or self.best_available is not UNSET:
                 return "has a sku and so no event, seats or best_available"
-            return None if self.quantity is not None else "has a sku and so needs a quantity"
-        if self.event is None:
+            return None if self.quantity is not UNSET else "has a sku and so needs a quantity"
+        if self.event is UNSET:
             return "needs an event or a sku"
-        if self.quantity is not None or self.location is not None:
+        if self.quantity is not UNSET or self.location is not UNSET:
             return "has an event and so no quantity or location of its own"
-        if (self.seats is None) == (self.best_available is None):
+        if (self.seats is UNSET) == (self.best_available is UNSET):
             return "has an event and so needs either seats or best_available"
         return None
 
     def command_line(self, number: int) -> RequestLine:
         """The line as commands have it; only for a line without a flaw."""
-        if self.event is None:
+        if self.event is UNSET:
             return StockLine(number, self.sku or "", self.location or "default", self.quantity or 0)
-        if self.seats is not None:
+        if self.seats is not UNSET:
             return SeatsLine(number, self.event, tuple(self.seats))
         best = self.best_available
-        if best is None:
+        if best is UNSET:
             raise ValueError(number)
         return BestAvailableLine(number, self.event, best.quantity, best.together, best.section, best.category)
 
@@ -93,9 +93,9 @@ class PostReservation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def _repeated(self) -> Errors:
         errors: Errors = []
-        seen: set[tuple[str, str | None, str]] = set()
+        seen: set[tuple[str, str | UnsetType, str]] = set()
         for place, line in enumerate(self.lines):
-            if line.sku is not None:
+            if line.sku is not UNSET:
                 name = ("stock", line.sku, line.location or "default")
                 if name in seen:
                     errors.append((f"$.lines[{place}].sku", "is in the request twice"))
@@ -108,7 +108,7 @@ class PostReservation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def _too_many(self) -> Errors:
         seats = sum(len(line.seats or ()) for line in self.lines)
-        seats += sum(line.best_available.quantity for line in self.lines if line.best_available is not None)
+        seats += sum(line.best_available.quantity for line in self.lines if line.best_available is not UNSET)
         return (
             [("$.lines", f"want {seats} seats, but at most {SEAT_UNITS_MAX} are held at once")]
             if seats > SEAT_UNITS_MAX

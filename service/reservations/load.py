@@ -1,9 +1,9 @@
 """The queries behind `read.py`: each loads what is not loaded yet into the snapshot."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
 
-from service.database.transaction import Row, Transaction, chunks, padded
+from service.database.drivers import Row
+from service.database.transaction import Transaction, chunks, padded
 from service.inventory.seating import SeatingPlan, SeatPosition
 from service.inventory.tables import SEAT_HELD
 from service.reservations import records

@@ -37,7 +37,7 @@ async def read_snapshot(
     hashes = [command.key.scope_hash for command in commands if command.key is not None]
     if hashes:
         work.records = await select_records(transaction, hashes)
-    fresh = [command for command in commands if command.key is None or command.key.scope_hash not in work.records]
+    fresh = [command for command in commands if not _is_replay(work, command)]
     if not fresh:
         return work
     load = Loader(transaction, work, whole_events)
@@ -54,6 +54,12 @@ async def read_snapshot(
         await load.lapsed_holders(theirs)
         await load.pools()
     return work
+
+
+def _is_replay(work: Snapshot, command: Command) -> bool:
+    """Whether the record alone answers it; another request with a used key is first looked up, then refused."""
+    record = None if command.key is None else work.records.get(command.key.scope_hash)
+    return record is not None and command.key is not None and record.fingerprint == command.key.fingerprint
 
 
 async def _read_names(load: Loader, commands: Sequence[Command]) -> None:

@@ -1,11 +1,15 @@
 """The private servers behave as the fault tests rely on: what was committed is kept, and nothing outlives a run."""
 
+import json
 import os
 import signal
+import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ from tests.polling import wait_until
 from tests.process import ChildProcess, make_directory, remove_directory
 from tests.running import ROOT
 from tests.servers import ServerNotFoundError, private_mysql, private_redis
+from tests.servers.containers import UnavailableError, require_image
 from tests.servers.find import PrivateMysql, PrivateRedis
 from tests.servers.mysql import execute
 
@@ -86,6 +91,48 @@ def test_without_any_server_the_message_says_what_to_install(monkeypatch: pytest
     assert len(notes) == 2
     assert all("no Docker engine" in note for note in notes)
     remove_directory(nowhere)
+
+
+def test_docker_engine_that_cannot_get_an_image_says_so() -> None:
+    directory = make_directory("engine")
+    with engine_without_images(directory / "docker.sock") as host, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DOCKER_HOST", host)
+        with pytest.raises(UnavailableError, match=r"cannot get redis:7 .*no way out"):
+            require_image("redis:7")
+    remove_directory(directory)
+
+
+@contextmanager
+def engine_without_images(path: Path) -> Iterator[str]:
+    """A Docker engine as far as its first answers go: it has no image and cannot pull any."""
+    with socketserver.ThreadingUnixStreamServer(str(path), EngineWithoutImages) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"unix://{path}"
+        server.shutdown()
+        thread.join()
+
+
+class EngineWithoutImages(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.path.endswith("/version"):
+            self.answer(200, {"ApiVersion": "1.44"})
+        else:
+            self.answer(404, {"message": "no such image"})
+
+    def do_POST(self) -> None:
+        self.answer(500, {"message": "no way out"})
+
+    def answer(self, status: int, content: dict[str, str]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to say."""
 
 
 def test_nothing_outlives_a_test_run_that_was_killed() -> None:

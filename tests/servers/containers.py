@@ -79,7 +79,12 @@ class _Container:
     """A PrivateServer that is a container."""
 
     def __init__(self, container: DockerContainer) -> None:
-        self._container = container.start()
+        self._container = container
+        try:
+            container.start()
+        except BaseException:
+            container.stop()
+            raise
 
     def start(self) -> None:
         self._container.get_wrapped_container().start()

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from service import problems
 from service.idempotency.records import StoredAnswer
-from service.refusals import Refusal
+from service.refusals import IdempotencyKeyReused, Refusal
 from service.reservations.commands import (
     AdjustStock,
     BlockSeats,
@@ -22,6 +23,7 @@ from service.reservations.commands import (
     PromoteWaiting,
     PutStock,
     ReleaseReservation,
+    ReservationCommand,
 )
 from service.reservations.decide import actions, blocks, stock, waiting
 from service.reservations.decide.create import create
@@ -97,25 +99,40 @@ def decide(work: Snapshot, commands: list[Command], draws: list[Draw], barrier_m
         except Refusal as refusal:
             work.drop()
             outcome = refusal
+        if command.key is not None and _is_decision(outcome):
+            decided.setdefault(command.key.scope_hash, position)
         outcomes.append(outcome)
     return outcomes
+
+
+def _is_decision(outcome: Outcome) -> bool:
+    """Whether its key gets it for ever. A request that was invalid is none: its key is as good as new."""
+    return not isinstance(outcome, Refusal) or problems.row_of(outcome).stored
 
 
 def _replayed(
     work: Snapshot, command: Command, outcomes: list[Outcome], decided: dict[bytes, int], commands: list[Command]
 ) -> Outcome | None:
-    """What was answered to this key before, in the database or earlier in this batch. Raises IdempotencyKeyReused."""
+    """What was answered to this key before, in the database or earlier in this batch.
+
+    Raises NotFound (an action on no reservation of ours), IdempotencyKeyReused.
+    """
     if command.key is None:
         return None
     record = work.records.get(command.key.scope_hash)
-    if record is not None:
-        return record.replay(command.key)
-    earlier = decided.setdefault(command.key.scope_hash, len(outcomes))
-    if earlier == len(outcomes):
-        return None
-    first = commands[earlier].key
-    if first is not None:
-        command.key.must_equal(first, work.now)
+    earlier = decided.get(command.key.scope_hash)
+    try:
+        if record is not None:
+            return record.replay(command.key)
+        if earlier is None:
+            return None
+        first = commands[earlier].key
+        if first is not None:
+            command.key.must_equal(first, work.now)
+    except IdempotencyKeyReused:
+        if isinstance(command, ReservationCommand):
+            actions.check_reference(work, command)
+        raise
     return outcomes[earlier]
 
 

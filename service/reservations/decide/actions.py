@@ -34,7 +34,8 @@ def confirm(work: Snapshot, command: ConfirmReservation, barrier_ms: int) -> Res
         return _confirmed(work, reservation, command)
     if reservation.state not in {"held", "expired"}:
         raise _conflict(reservation, "confirm")
-    if command.late != "if_available":
+    # One that waited in vain never had units that it could claim again.
+    if command.late != "if_available" or reservation.held_at is None:
         raise HoldExpired(expired_at_ms=_over_since(reservation))
     if reservation.state == "held":  # over, but nobody has taken its units: confirmed in one step
         return _confirmed(work, reservation, command)
@@ -171,12 +172,16 @@ def _give_back(
     return after
 
 
+def check_reference(work: Snapshot, command: ReservationCommand) -> None:
+    """Raises NotFound."""
+    if (command.account_id, command.reference) not in work.references:
+        raise NotFound(kind="reservation", name=show_reference(command.reference))
+
+
 def _find(work: Snapshot, command: ReservationCommand) -> Reservation:
     """Raises NotFound, VersionConflict."""
-    reservation_id = work.references.get((command.account_id, command.reference))
-    if reservation_id is None:
-        raise NotFound(kind="reservation", name=show_reference(command.reference))
-    reservation = work.reservations[reservation_id]
+    check_reference(work, command)
+    reservation = work.reservations[work.references[command.account_id, command.reference]]
     if command.if_match is not None and command.if_match != reservation.version:
         raise VersionConflict(version=reservation.version)
     return reservation

@@ -4,7 +4,7 @@ Units of a hold past its time count as free; taking one ends that whole reservat
 Explicit seats are planned before best-available ones, whatever their order in the request.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -107,20 +107,9 @@ class _Planner:
     def _best_available(self, wanted: BestAvailableLine) -> list[Line]:
         work = self.work
         event = find_event(work, self.account_id, wanted.event)
-        category_id = find_category(work, event, wanted.category) if wanted.category is not None else None
-        plan_key = (event.id, wanted.section)
-        plan = work.plans[plan_key]
-        chosen = plan.choose(
-            quantity=wanted.quantity,
-            is_free=self._is_free,
-            together=wanted.together,
-            section=wanted.section,
-            category_id=category_id,
-        )
+        chosen = choose_seats(work, event, wanted, self._is_free)
         if chosen is None:
-            if plan_key not in work.whole_plans:
-                raise MoreSeatsNeeded(event.id)
-            available = self._count_free(wanted, event, category_id)
+            available = self._count_free(wanted, event)
             self.unavailable.append(
                 UnavailableBest(line=wanted.number, event=wanted.event, requested=wanted.quantity, available=available)
             )
@@ -208,7 +197,8 @@ class _Planner:
             is_stock=False,
         )
 
-    def _count_free(self, wanted: BestAvailableLine, event: Event, category_id: bytes | None) -> int:
+    def _count_free(self, wanted: BestAvailableLine, event: Event) -> int:
+        category_id = find_category(self.work, event, wanted.category) if wanted.category is not None else None
         return sum(
             1
             for seat in [*self.work.seats.rows.values()]
@@ -217,6 +207,23 @@ class _Planner:
             and (category_id is None or seat.category_id == category_id)
             and self._is_free(seat.id)
         )
+
+
+def choose_seats(
+    work: Snapshot, event: Event, wanted: BestAvailableLine, is_free: Callable[[bytes], bool]
+) -> list[bytes] | None:
+    """The seats for a best-available line, None if there is no such place. Raises MoreSeatsNeeded, NotFound."""
+    plan_key = (event.id, wanted.section)
+    chosen = work.plans[plan_key].choose(
+        quantity=wanted.quantity,
+        is_free=is_free,
+        together=wanted.together,
+        section=wanted.section,
+        category_id=find_category(work, event, wanted.category) if wanted.category is not None else None,
+    )
+    if chosen is None and plan_key not in work.whole_plans:
+        raise MoreSeatsNeeded(event.id)
+    return chosen
 
 
 def is_lapsed_hold(work: Snapshot, reservation_id: bytes) -> bool:

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from service.inventory.tables import SEAT_BLOCKED, SEAT_CONFIRMED
-from service.reservations.commands import BestAvailableLine, RequestLine, SeatsLine
+from service.reservations.commands import BestAvailableLine, RequestLine, SeatsLine, StockLine
 from service.reservations.decide import transitions
 from service.reservations.decide.claims import (
     Barrier,
+    choose_seats,
     find_category,
     find_event,
     find_seat,
@@ -30,7 +31,7 @@ from service.reservations.wanted import read_wanted
 def serve_waiting(work: Snapshot, pools: Iterable[bytes], barrier_ms: int) -> Barrier:
     """Hold for everybody who waits at `pools` and fits now, oldest first; what those who do not fit bar others from."""
     barrier = Barrier()
-    waiting = {reservation_id for pool_id in pools for reservation_id in work.waiting.get(pool_id) or ()}
+    waiting = _who_waits(work, pools)
     # Ids are time-ordered, but made by hosts; creation by the database's clock decides.
     in_order = sorted(
         waiting, key=lambda reservation_id: (work.reservations[reservation_id].created_at, reservation_id)
@@ -44,6 +45,19 @@ def serve_waiting(work: Snapshot, pools: Iterable[bytes], barrier_ms: int) -> Ba
         elif not promote(work, reservation, barrier) and work.now - reservation.created_at >= barrier_ms:
             _extend_barrier(work, reservation, barrier)
     return barrier
+
+
+def _who_waits(work: Snapshot, pools: Iterable[bytes]) -> set[bytes]:
+    """Who waits at these pools, and at the others where one of them waits: nobody overtakes an older one there either."""
+    found: set[bytes] = set()
+    seen: set[bytes] = set()
+    to_see = set(pools)
+    while to_see:
+        here = {reservation_id for pool_id in to_see for reservation_id in work.waiting.get(pool_id) or ()} - found
+        found |= here
+        seen |= to_see
+        to_see = {pool_id for reservation_id in here for pool_id in work.reservations[reservation_id].pools} - seen
+    return found
 
 
 def promote(work: Snapshot, reservation: Reservation, barrier: Barrier) -> bool:
@@ -84,41 +98,45 @@ def _sales_open(work: Snapshot, account_id: bytes, wanted: Iterable[RequestLine]
 
 
 def _extend_barrier(work: Snapshot, reservation: Reservation, barrier: Barrier) -> None:
-    wanted = read_wanted(reservation.wanted)
-    if not all(_could_be_met(work, reservation.account_id, line) for line in wanted):
+    account_id, wanted = reservation.account_id, read_wanted(reservation.wanted)
+    if not _sales_open(work, account_id, wanted) or not _could_be_met(work, account_id, wanted):
         return
     for line in wanted:
+        if isinstance(line, StockLine):
+            barrier.stock.add(find_stock(work, account_id, line.sku, line.location))
+            continue
+        event = find_event(work, account_id, line.event)
         if isinstance(line, SeatsLine):
-            event = find_event(work, reservation.account_id, line.event)
             barrier.seats.update(find_seat(work, event, label).id for label in line.seats)
-        elif isinstance(line, BestAvailableLine):
-            event = find_event(work, reservation.account_id, line.event)
-            categories = (
-                work.event_categories[event.id]
-                if line.category is None
-                else (find_category(work, event, line.category),)
-            )
-            barrier.areas.update((category_id, line.section) for category_id in categories)
-        else:
-            barrier.stock.add(find_stock(work, reservation.account_id, line.sku, line.location))
-
-
-def _could_be_met(work: Snapshot, account_id: bytes, line: RequestLine) -> bool:
-    """Whether the end of every present hold would be enough."""
-    never = {SEAT_CONFIRMED, SEAT_BLOCKED}
-    if isinstance(line, SeatsLine):
-        event = find_event(work, account_id, line.event)
-        return all(find_seat(work, event, label).state not in never for label in line.seats)
-    if isinstance(line, BestAvailableLine):
-        event = find_event(work, account_id, line.event)
-        possible = sum(
-            1
-            for seat in work.seats.rows.values()
-            if seat.event_id == event.id
-            and (line.section is None or seat.section == line.section)
-            and (line.category is None or work.categories[seat.category_id].category == line.category)
-            and work.seats[seat.id].state not in never
+            continue
+        categories = (
+            work.event_categories[event.id] if line.category is None else (find_category(work, event, line.category),)
         )
-        return possible >= line.quantity
-    item = work.stock[find_stock(work, account_id, line.sku, line.location)]
-    return item.on_hand - item.confirmed >= line.quantity
+        barrier.areas.update((category_id, line.section) for category_id in categories)
+
+
+def _could_be_met(work: Snapshot, account_id: bytes, wanted: Iterable[RequestLine]) -> bool:
+    """Whether the end of every present hold would be enough for all lines together."""
+    gone: set[bytes] = set()
+
+    def may_be_free(seat_id: bytes) -> bool:
+        return seat_id not in gone and work.seats[seat_id].state not in {SEAT_CONFIRMED, SEAT_BLOCKED}
+
+    for line in sorted(wanted, key=lambda line: isinstance(line, BestAvailableLine)):
+        if isinstance(line, StockLine):
+            item = work.stock[find_stock(work, account_id, line.sku, line.location)]
+            if item.on_hand - item.confirmed < line.quantity:
+                return False
+            continue
+        event = find_event(work, account_id, line.event)
+        if isinstance(line, SeatsLine):
+            chosen = [find_seat(work, event, label).id for label in line.seats]
+            if not all(map(may_be_free, chosen)):
+                return False
+        else:
+            found = choose_seats(work, event, line, may_be_free)
+            if found is None:
+                return False
+            chosen = found
+        gone.update(chosen)
+    return True
