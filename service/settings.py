@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 12
     lanes: Annotated[
         int, Meta(ge=1, le=32, description="Batches that one process runs at once (MySQL family; SQLite has one).")
-    ] = 3
+    ] = 2
     batch_commands_max: Annotated[int, Meta(ge=1, le=1024, description="Commands in one transaction.")] = 256
     batch_rows_max: Annotated[
         int, Meta(ge=100, le=100_000, description="Rows that the commands of one transaction may name.")

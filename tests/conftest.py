@@ -8,7 +8,7 @@ mysql_server   the shared MySQL-family server; `redis_server` the shared Redis
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,16 @@ from tests.servers import MysqlServer, RedisServer, shared_mysql, shared_redis
 
 StoreName: TypeAlias = Literal["sqlite", "mysql"]
 NewStore: TypeAlias = Callable[[StoreName], str]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what the server said last."""
+    report = yield
+    service = getattr(item, "funcargs", {}).get("service")
+    if report.failed and isinstance(service, RunningService):
+        report.sections.append(("end of the server's log", service.process.log_tail()))
+    return report
 
 
 @pytest.fixture(scope="session")

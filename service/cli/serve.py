@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from service.cli.failures import CommandFailed
 from service.cli.running import read_settings, require_current_schema
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 KEEP_ALIVE_SECONDS = 65
 """Longer than the 60 s after which load balancers usually drop idle connections: the server must not be first."""
 
-HUNG_AFTER_SECONDS = 15
-"""Silence of a process after which its supervisor replaces it."""
+HUNG_AFTER_SECONDS = 30
+"""Silence of a process after which its supervisor replaces it; starting one on a busy machine takes a while, too."""
 
 
 def serve(
@@ -52,12 +54,13 @@ def serve(
     os.environ.update(
         HOLDFAST_HOST=settings.host, HOLDFAST_PORT=str(settings.port), HOLDFAST_WORKERS=str(settings.workers)
     )
-    if settings.workers == 1:
-        os.environ.pop(METRICS_DIRECTORY, None)
-        _serve_alone(settings)
-    else:
-        with _metrics_directory():
-            _serve_together(settings)
+    with _listening(settings) as listening:
+        if settings.workers == 1:
+            os.environ.pop(METRICS_DIRECTORY, None)
+            _serve_alone(settings, listening)
+        else:
+            with _metrics_directory():
+                _serve_together(settings, listening)
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:
@@ -100,29 +103,39 @@ def _options(settings: "Settings") -> dict[str, Any]:
     }
 
 
-def _serve_alone(settings: "Settings") -> None:
+def _serve_alone(settings: "Settings", listening: socket.socket) -> None:
     import uvicorn
 
     server = uvicorn.Server(uvicorn.Config(**_options(settings)))
     try:
-        server.run()
+        server.run(sockets=[listening])
     except KeyboardInterrupt:
         return
     if not server.started:
         sys.exit(1)  # the log has the reason
 
 
-def _serve_together(settings: "Settings") -> None:
+def _serve_together(settings: "Settings", listening: socket.socket) -> None:
     import uvicorn
 
     from service.cli.supervisor import Supervisor
 
-    config = uvicorn.Config(**_options(settings))
-    listening = config.bind_socket()
-    try:
-        Supervisor(config, sockets=[listening]).run()
-    finally:
-        listening.close()
+    Supervisor(uvicorn.Config(**_options(settings)), sockets=[listening]).run()
+
+
+@contextmanager
+def _listening(settings: "Settings") -> Iterator[socket.socket]:
+    """The bound port, which all processes share. Bound before anything is started, so that a taken one is told plainly."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((settings.host, settings.port))
+        except OSError as error:
+            told = f"cannot listen on port {settings.port} of {settings.host}: {error.strerror}"
+            raise CommandFailed(f"{told}. Choose another with --port or --host.") from None
+        listening.set_inheritable(True)
+        yield listening
 
 
 @contextmanager

@@ -8,9 +8,10 @@ One process runs one upgrade or check at a time: Alembic's context is global.
 """
 
 import asyncio
+import logging
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -140,11 +141,9 @@ async def _connect(engine: AsyncEngine) -> AsyncConnection:
 async def _migrating(settings: Settings) -> AsyncIterator[AsyncConnection]:
     """A connection for an upgrade: on SQLite in one transaction, under the lock that every writer of the file holds."""
     if not settings.is_sqlite:
-        async with _connected(settings) as connection:
-            # Or the driver logs, for every table, that the name of its primary key is ignored.
-            await connection.exec_driver_sql("SET SESSION max_error_count = 0")
-            await connection.rollback()
-            yield connection
+        with _without_key_names():
+            async with _connected(settings) as connection:
+                yield connection
         return
     lock = _writers_lock(settings)
     await lock.acquire()
@@ -155,6 +154,21 @@ async def _migrating(settings: Settings) -> AsyncIterator[AsyncConnection]:
     finally:
         lock.release()
         lock.close()
+
+
+@contextmanager
+def _without_key_names() -> Iterator[None]:
+    """MariaDB warns, and the driver logs, for every table that the name of its primary key is ignored."""
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return "ignored for PRIMARY key" not in record.getMessage()
+
+    driver = logging.getLogger("asyncmy")
+    driver.addFilter(is_news)
+    try:
+        yield
+    finally:
+        driver.removeFilter(is_news)
 
 
 def _writers_lock(settings: Settings) -> FileLock:

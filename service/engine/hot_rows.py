@@ -35,6 +35,9 @@ class HotRows:
             return
         for lane_key in lane_keys:
             self._rows_of.setdefault(lane_key, set()).update(rows)
+        # One hot row is met by any number of lane keys: each reservation's own, where an action came from elsewhere.
+        while len(self._rows_of) > REMEMBERED_MOST:
+            del self._rows_of[next(iter(self._rows_of))]
         if len(self._scores) > REMEMBERED_MOST:
             self._forget(now)
         HOT_ROWS.set(len(self.hot()))

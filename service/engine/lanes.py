@@ -40,6 +40,7 @@ class Lanes(Generic[C, A]):
         self._idle = asyncio.Event()
         self._idle.set()
         self._open = True
+        self._ended = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -79,12 +80,13 @@ class Lanes(Generic[C, A]):
 
     async def _run(self, number: int) -> None:
         queue, wake = self._queues[number], self._wake[number]
-        while True:
+        while not self._ended:
             await wake.wait()
             wake.clear()
-            while queue:
+            while queue and not self._ended:
                 QUEUE_DEPTH.set(self._inside)
                 await self._runner.run(self._take(queue))
+            await asyncio.sleep(0)  # answers are counted out by their callbacks, which run next
             QUEUE_DEPTH.set(self._inside)
 
     def _take(self, queue: deque[Waiting[C, A]]) -> list[Waiting[C, A]]:
@@ -106,6 +108,8 @@ class Lanes(Generic[C, A]):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_seconds):
                 await self._idle.wait()
+        # Cancelling may come in the middle of a COMMIT, which finds out what became of it and goes on.
+        self._ended = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -76,7 +76,24 @@ async def wait_for(answer: "asyncio.Future[StoredAnswer]", until: float) -> Stor
 
 
 async def _done_by(answer: "asyncio.Future[StoredAnswer]", until: float) -> bool:
-    """Whether the answer is there in time; `wait` cancels nothing, whatever happens to the waiter."""
-    if not answer.done():
-        await asyncio.wait((answer,), timeout=until - asyncio.get_running_loop().time())
+    """Whether the answer is there in time; the work that makes it goes on, whatever happens to the waiter.
+
+    What `asyncio.wait` does for any number of futures, for one: every request waits here.
+    """
+    if answer.done():
+        return True
+    loop = asyncio.get_running_loop()
+    woken = loop.create_future()
+
+    def wake(_answer: object = None) -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    answer.add_done_callback(wake)
+    timer = loop.call_at(until, wake)
+    try:
+        await woken
+    finally:
+        timer.cancel()
+        answer.remove_done_callback(wake)
     return answer.done()

@@ -40,6 +40,7 @@ class Loader:
         self._transaction = transaction
         self._work = work
         self._whole_events = whole_events
+        self._asked: dict[bytes, int] = {}
 
     async def _in_list(self, sql: str, values: Collection[bytes], *before: bytes | int) -> list[Row]:
         """All rows of a SELECT whose last condition is `IN ({})`, in sorted chunks."""
@@ -285,14 +286,17 @@ class Loader:
         await self.reservations_by_id(lapsed)
 
     def _short_stock(self, wanted: Sequence[tuple[bytes, RequestLine]]) -> list[bytes]:
-        """Stock items that cannot serve all of the batch from what is available."""
-        asked: dict[bytes, int] = {}
+        """Stock items that cannot serve all that was asked for so far from what is available."""
         for account_id, line in wanted:
             if isinstance(line, StockLine):
                 stock_id = self._work.stock_ids.rows.get((account_id, line.sku, line.location))
-                if stock_id is not None and stock_id not in self._work.lapsed_on_stock:
-                    asked[stock_id] = asked.get(stock_id, 0) + line.quantity
-        return sorted(key for key, quantity in asked.items() if self._work.stock.rows[key].available < quantity)
+                if stock_id is not None:
+                    self._asked[stock_id] = self._asked.get(stock_id, 0) + line.quantity
+        return sorted(
+            stock_id
+            for stock_id, quantity in self._asked.items()
+            if stock_id not in self._work.lapsed_on_stock and self._work.stock.rows[stock_id].available < quantity
+        )
 
     async def pools(self) -> None:
         """The categories of all events and seats in the snapshot, after these were read."""
@@ -315,19 +319,20 @@ class Loader:
             self._work.event_categories.update({event_id: tuple(sorted(found)) for event_id, found in by_event.items()})
 
     async def waiting(self, named: Collection[bytes] = ()) -> list[Reservation]:
-        """Who waits for any pool of the snapshot, oldest first; they are loaded with their units."""
+        """Who else waits for any pool of the snapshot, oldest first; they are loaded with their units."""
         work = self._work
+        known = {reservation_id for found in work.waiting.rows.values() for reservation_id in found}
         pools = {pool_id for pool_id, category in work.categories.rows.items() if category.waiters}
         pools |= {pool_id for pool_id, item in work.stock.rows.items() if item.waiters}
         pools |= {pool_id for pool_id in named if pool_id in work.categories.rows or pool_id in work.stock.rows}
         by_pool: dict[bytes, list[bytes]] = {}
-        for pool_id in sorted(pools):
+        for pool_id in sorted(pools - work.waiting.rows.keys()):
             rows = await self._transaction.rows(
                 "SELECT reservation_id FROM waiters WHERE pool_id = ? ORDER BY reservation_id LIMIT ?",
                 (pool_id, WAITING_MOST),
             )
             by_pool[pool_id] = [bytes(row[0]) for row in rows]
-        ids = {reservation_id for found in by_pool.values() for reservation_id in found}
+        ids = {reservation_id for found in by_pool.values() for reservation_id in found} - known
         await self.reservations_by_id(ids)
         for pool_id, found in by_pool.items():
             work.waiting.rows[pool_id] = tuple(found)

@@ -13,6 +13,7 @@ from service.reservations.commands import (
     AdjustStock,
     BlockSeats,
     Command,
+    ConfirmReservation,
     CreateReservation,
     PromoteWaiting,
     PutStock,
@@ -42,12 +43,12 @@ async def read_snapshot(
         return work
     load = Loader(transaction, work, whole_events)
     await _read_names(load, fresh)
-    wanted = [wanted for command in fresh for wanted in _wanted(command)]
+    wanted = [wanted for command in fresh for wanted in (*_wanted(command), *_taken_besides(work, command))]
     await load.seats_wanted(wanted)
     await load.lapsed_holders(wanted)
     await load.pools()
-    waiting = await load.waiting(_pools_named(fresh))
-    if waiting:
+    # Who waits for one pool may wait for others, too, where somebody else is before them.
+    while waiting := await load.waiting(_pools_named(fresh)):
         theirs = [(r.account_id, line) for r in waiting for line in read_wanted(r.wanted)]
         await _read_wanted_names(load, theirs)
         await load.seats_wanted(theirs)
@@ -100,6 +101,22 @@ def _wanted(command: Command) -> Iterable[Wanted]:
             yield command.account_id, line
     elif isinstance(command, BlockSeats):
         yield command.account_id, SeatsLine(1, command.event, command.seats)
+
+
+def _taken_besides(work: Snapshot, command: Command) -> Iterable[Wanted]:
+    """Units of stock that a command may take without asking for them by name, after its names are read."""
+    account_id = command.account_id
+    if isinstance(command, ConfirmReservation) and command.late == "if_available":
+        reservation_id = work.references.get((account_id, command.reference))
+        for line in () if reservation_id is None else work.reservations[reservation_id].lines:
+            if line.is_stock and line.place is not None:
+                yield account_id, StockLine(line.number, line.name, line.place, line.quantity)
+    elif isinstance(command, AdjustStock):
+        yield account_id, StockLine(1, command.sku, command.location, max(0, -command.delta))
+    elif isinstance(command, PutStock):
+        stock_id = work.stock_ids.get((account_id, command.sku, command.location))
+        less = 0 if stock_id is None else work.stock[stock_id].on_hand - command.on_hand
+        yield account_id, StockLine(1, command.sku, command.location, max(0, less))
 
 
 def _stock_named(commands: Sequence[Command]) -> Iterable[StockName]:

@@ -178,16 +178,28 @@ class _Writer:
         return RowsChanged(f"{len(changed)} rows of {table} had changed", changed, positions)
 
     async def update_lines(self) -> None:
-        """Lines that are given back, claimed again, or chosen at last; fenced by the UPDATE of their reservation."""
-        groups: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+        """Lines that are given back, claimed again, or chosen at last; fenced by the UPDATE of their reservation.
+
+        Given back before anything is claimed: no seat may be live twice in between (R1).
+        """
+        given_back: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+        claimed: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
         for reservation_id, before, after in self._work.reservations.changes():
             if before is None or before.lines == after.lines:
                 continue
-            earlier = {line.number: line for line in before.lines}
-            for line in after.lines:
-                if line != earlier.get(line.number):
-                    groups.setdefault(_line_values(line), []).append((reservation_id, line.number))
-        assignments = "seat_id = ?, live = ?, place = ?, amount = ?, currency = ?, released_at = ?"
+            for earlier, line in zip(before.lines, after.lines, strict=True):
+                if line == earlier:
+                    continue
+                # A seat's own columns would make an UPDATE of each line; giving back is one for all of a reservation.
+                if not line.live and replace(line, live=earlier.live, released_at=earlier.released_at) == earlier:
+                    given_back.setdefault((None, line.released_at), []).append((reservation_id, line.number))
+                else:
+                    claimed.setdefault(_line_values(line), []).append((reservation_id, line.number))
+        await self._update_lines("live = ?, released_at = ?", given_back)
+        every_column = "seat_id = ?, live = ?, place = ?, amount = ?, currency = ?, released_at = ?"
+        await self._update_lines(every_column, claimed)
+
+    async def _update_lines(self, assignments: str, groups: dict[tuple[Any, ...], list[tuple[Any, ...]]]) -> None:
         for values, guards in groups.items():
             for part in chunks(sorted(guards)):
                 await self._update("reservation_lines", assignments, values, ("reservation_id", "line"), part)

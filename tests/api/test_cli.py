@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from service.accounts.keys import SCOPES
-from tests.accounts import http_client
+from service.accounts.use_cases import create_account
+from tests.accounts import http_client, on_store
 from tests.polling import wait_until
 from tests.process import free_port
 from tests.running import RunningService, run_cli
@@ -41,8 +42,9 @@ class Shell:
         return json.loads(self.told(*arguments, "--json"))
 
     def new_account(self) -> str:
+        """Made without a process of its own; the command has its own test."""
         name = f"cli-{secrets.token_hex(6)}"
-        assert self.shown("accounts", "create", name) == {"account": name}
+        on_store(self.database_url, lambda store: create_account(store, name))
         return name
 
 
@@ -58,9 +60,9 @@ def live(service: RunningService) -> Shell:
 
 
 def test_account_is_made_once_and_listed(shell: Shell) -> None:
-    name = shell.new_account()
+    name = f"cli-{secrets.token_hex(6)}"
+    assert shell.shown("accounts", "create", name) == {"account": name}
     assert {"account": name} in shell.shown("accounts", "list")["accounts"]
-    assert name in shell.told("accounts", "list")
     assert f"There is an account '{name}' already" in shell.told("accounts", "create", name, code=1)
 
 
@@ -113,7 +115,6 @@ def test_seats_are_imported_whole_once_and_not_by_a_dry_run(shell: Shell, tmp_pa
     assert shell.shown(*seats, *STARTS) == {**new, "dry_run": False}
     again = {"event": "unchanged", "created": 0, "updated": 0, "unchanged": 2, "dry_run": False}
     assert shell.shown(*seats) == again
-    assert "2 unchanged" in shell.told(*seats)
 
 
 def test_stock_is_imported_once_and_not_by_a_dry_run(live: Shell, tmp_path: Path) -> None:
@@ -153,17 +154,14 @@ MYSQL_NOWHERE = f"mysql+asyncmy://nobody:secret@127.0.0.1:{free_port()}/holdfast
 
 BAD: list[tuple[str, tuple[str, ...], dict[str, str], int, str]] = [
     ("unknown command", ("hold",), {}, 2, "No such command"),
-    ("missing argument", ("accounts", "create"), {}, 2, "Missing argument"),
     ("unknown option", ("audit", "--fast"), {}, 2, "No such option"),
     ("port that is no number", ("serve", "--port", "x"), {}, 2, "--port"),
     ("port out of range", ("serve", "--port", "0"), {}, 2, "HOLDFAST_PORT='0'"),
     ("several processes on SQLite", ("serve", "--workers", "2"), {}, 2, "SQLite has one server process"),
     ("setting out of range", ("worker",), {"HOLDFAST_LANES": "99"}, 2, "HOLDFAST_LANES='99'"),
-    ("setting that is no number", ("db", "current"), {"HOLDFAST_PORT": "high"}, 2, "HOLDFAST_PORT='high'"),
     ("unknown setting", ("db", "current"), {"HOLDFAST_SPEED": "1"}, 2, "HOLDFAST_SPEED is not a setting"),
     ("database of another kind", ("audit",), {"HOLDFAST_DATABASE_URL": "oracle://x"}, 2, "HOLDFAST_DATABASE_URL"),
     ("no such server", ("accounts", "list"), {"HOLDFAST_DATABASE_URL": MYSQL_NOWHERE}, 3, "cannot be reached"),
-    ("no server to upgrade", ("db", "upgrade"), {"HOLDFAST_DATABASE_URL": MYSQL_NOWHERE}, 3, "cannot be reached"),
     ("no server to serve on", ("serve",), {"HOLDFAST_DATABASE_URL": MYSQL_NOWHERE}, 3, "HOLDFAST_DATABASE_URL"),
     ("no such directory", ("db", "upgrade"), {"HOLDFAST_DATABASE_URL": SQLITE_NOWHERE}, 3, "/proc/nowhere"),
     ("file that is not there", ("import", "stock", "no.csv"), {}, 2, "no.csv:1: cannot be read"),
@@ -185,17 +183,12 @@ def test_bad_input_is_named(
     assert "secret" not in done.stderr
 
 
-NAMES = [("empty", ""), ("control character", "a\nb"), ("too long", "x" * 61)]
-
-
-@pytest.mark.parametrize("name", [name for _, name in NAMES], ids=[case for case, _ in NAMES])
-def test_bad_account_name_is_refused(shell: Shell, name: str) -> None:
-    assert "1 to 60 characters" in shell.told("accounts", "create", name, code=2)
+def test_bad_account_name_is_refused(shell: Shell) -> None:
+    assert "1 to 60 characters" in shell.told("accounts", "create", "a\nb", code=2)
 
 
 MISSING = [
     (("keys", "create", "nobody"), "there is no account 'nobody'"),
-    (("keys", "list", "nobody"), "there is no account 'nobody'"),
     (("keys", "revoke", "zzzzzzzz"), "no key with the prefix 'zzzzzzzz'"),
 ]
 

@@ -15,7 +15,7 @@ import pytest
 from service.cli.http_protocol import HEAD_BYTES_MAX
 from tests.accounts import http_client, new_account
 from tests.polling import wait_until
-from tests.running import RunningService, start_service, start_worker, upgrade
+from tests.running import RunningService, run_cli, start_service, start_worker, upgrade
 from tests.servers import MysqlServer
 
 
@@ -29,6 +29,13 @@ def test_worker_ends_with_0_on_sigterm_and_shows_its_metrics(store_url: str) -> 
         swept = re.compile(r'holdfast_sweeps_total\{loop="sweep"\} [1-9]')
         wait_until(lambda: swept.search(client.get("/metrics").text), what="a round of the sweep")
         assert worker.stop() == 0
+
+
+def test_port_that_is_taken_is_told_in_one_line(service: RunningService) -> None:
+    done = run_cli("serve", "--port", str(urlsplit(service.url).port), database_url=service.database_url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("holdfast: cannot listen on port")
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from service import problems
 from service.idempotency.fingerprint import FINGERPRINT_VERSION
-from service.idempotency.records import KeyedRequest, Record
+from service.idempotency.records import KeyedRequest, Record, StoredAnswer
 from service.inventory.seating import SeatingPlan, SeatPosition
 from service.inventory.tables import SEAT_AVAILABLE, SEAT_BLOCKED, SEAT_CONFIRMED, SEAT_HELD
 from service.refusals import Refusal, UnavailableSeats, UnavailableStock
@@ -108,6 +108,8 @@ class Venue:
         self.adjustments: dict[tuple[bytes, str], Adjustment] = {}
         self.records: dict[bytes, Record] = {}
         self.messages: list[Message] = []
+        self.answers: list[StoredAnswer] = []  # of the last batch
+        self.draws: list[tuple[bytes, str]] = []  # of the last batch
         self.creates = 0
         self._drawn = 0
 
@@ -150,11 +152,11 @@ class Venue:
     def decide(self, *commands: c.Command) -> list[Outcome]:
         """One outcome a command, decided in one batch and kept."""
         whole = False
-        draws = [self._draw(command) for command in commands]
+        self.draws = [self._draw(command) for command in commands]
         while True:
             work = self.snapshot(whole=whole)
             try:
-                outcomes = decide(work, list(commands), draws, self.barrier_ms)
+                outcomes = decide(work, list(commands), self.draws, self.barrier_ms)
                 break
             except MoreSeatsNeeded:
                 assert not whole, "more seats than all"
@@ -230,20 +232,19 @@ class Venue:
             for key, before, after in layer.changes():
                 assert rows.get(key) == before, "the guard of an UPDATE"
                 rows[key] = after
-        bodies = message_bodies(work.messages, work.now)
-        assert len(bodies) == len(work.messages)
         self.messages += work.messages
 
     def _keep_records(self, commands: Sequence[c.Command], outcomes: Iterable[Outcome], work: Snapshot) -> None:
         bodies = message_bodies(work.messages, work.now)
+        self.answers = []
         for command, outcome in zip(commands, outcomes, strict=True):
-            if command.key is None or command.key.scope_hash in self.records or not is_stored(outcome):
-                continue
-            answer = replace(
-                answer_of(command, outcome, bodies, work.now), replayed=True, expires_at=work.now + command.key.keep_ms
-            )
-            record = Record(FINGERPRINT_VERSION, command.key.fingerprint, work.now, answer)
-            self.records[command.key.scope_hash] = record
+            answer = answer_of(command, outcome, bodies, work.now)
+            key = command.key
+            if key is not None and is_stored(outcome) and key.scope_hash not in work.records:
+                answer = replace(answer, expires_at=work.now + key.keep_ms)
+                kept = Record(FINGERPRINT_VERSION, key.fingerprint, work.now, replace(answer, replayed=True))
+                self.records.setdefault(key.scope_hash, kept)
+            self.answers.append(answer)
 
     def reservation(self, number: int) -> Reservation:
         """That of the venue's create with this number."""

@@ -126,9 +126,10 @@ class _Planner:
             for reservation_id in self.work.lapsed_on_stock.get(item.id, ()):
                 if available >= wanted.quantity:
                     break
-                if reservation_id not in self.lapsed and is_lapsed_hold(self.work, reservation_id):
+                more = self._lapsed_units(item.id, (reservation_id,))
+                if more and reservation_id not in self.lapsed and is_lapsed_hold(self.work, reservation_id):
                     self.lapsed[reservation_id] = None
-                    available += self._lapsed_units(item.id, (reservation_id,))
+                    available += more
         if available < wanted.quantity:
             self.unavailable.append(
                 UnavailableStock(

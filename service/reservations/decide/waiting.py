@@ -48,7 +48,7 @@ def serve_waiting(work: Snapshot, pools: Iterable[bytes], barrier_ms: int) -> Ba
 
 
 def _who_waits(work: Snapshot, pools: Iterable[bytes]) -> set[bytes]:
-    """Who waits at these pools, and at the others where one of them waits: nobody overtakes an older one there either."""
+    """Who waits at these pools, and at others where one of them waits: there, too, nobody overtakes an older one."""
     found: set[bytes] = set()
     seen: set[bytes] = set()
     to_see = set(pools)
