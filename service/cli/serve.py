@@ -125,7 +125,7 @@ def _serve_together(settings: "Settings", listening: socket.socket) -> None:
 
 @contextmanager
 def _listening(settings: "Settings") -> Iterator[socket.socket]:
-    """The bound port, which all processes share. Bound before anything is started, so that a taken one is told plainly."""
+    """The bound port, which all processes share; bound before anything starts, so that a taken one is told plainly."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -54,7 +54,7 @@ class MysqlDriver:
     async def change(self, sql: str, values: Values) -> int:
         cursor = self._connection.cursor()
         await self._execute(cursor.execute, sql, values)
-        return int(cursor.rowcount)
+        return cast("int", cursor.rowcount)
 
     async def many(self, sql: str, rows: Sequence[Values]) -> None:
         await self._execute(self._connection.cursor().executemany, sql, rows)

@@ -14,7 +14,8 @@ class SessionError(RuntimeError):
 
 SQL_VARIABLES = (
     "SHOW SESSION VARIABLES WHERE Variable_name IN "
-    "('sql_mode', 'time_zone', 'wait_timeout', 'innodb_lock_wait_timeout', 'version')"
+    "('sql_mode', 'time_zone', 'wait_timeout', 'innodb_lock_wait_timeout', 'version', "
+    "'tx_isolation', 'transaction_isolation')"
 )
 
 MARIADB_OLDEST = (10, 6)
@@ -36,6 +37,9 @@ async def verify_session(reader: Transaction, settings: Settings) -> None:
         "wait_timeout": str(IDLE_SECONDS),
         "innodb_lock_wait_timeout": str(settings.lock_wait_seconds),
     }
+    # MariaDB before 11.1 calls it tx_isolation.
+    found.setdefault("transaction_isolation", found.get("tx_isolation", "unknown"))
+    wanted["transaction_isolation"] = "READ-COMMITTED"
     for name, value in wanted.items():
         if found.get(name) != value:
             msg = f"{name} is {found.get(name)!r}, must be {value!r}: does a proxy between drop session settings?"

@@ -71,7 +71,7 @@ class Store:
         transaction = Transaction(connection, self.dialect)
         try:
             if self.is_sqlite:
-                await transaction.change("BEGIN IMMEDIATE")
+                await transaction.rows("BEGIN IMMEDIATE")
             yield transaction
             await commit(self, transaction, marker)
         except BaseException as error:
@@ -100,7 +100,7 @@ class Store:
         transaction = Transaction(connection, self.dialect)
         try:
             if self.is_sqlite:
-                await transaction.change("BEGIN")
+                await transaction.rows("BEGIN")
             else:
                 await transaction.change("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 await transaction.change("START TRANSACTION WITH CONSISTENT SNAPSHOT")
@@ -108,6 +108,16 @@ class Store:
         finally:
             await transaction.driver.rollback()
             await connection.close()
+
+    @asynccontextmanager
+    async def write_session(self) -> AsyncIterator[Transaction]:
+        """A connection as transactions get it, for looking at its settings."""
+        session = await self.fresh_transaction()
+        try:
+            yield session
+        finally:
+            await session.driver.rollback()
+            await session.connection.close()
 
     async def fresh_transaction(self) -> Transaction:
         """A connection outside every wait for the pool's oldest; the caller closes it. For looking up a lost COMMIT."""
@@ -156,8 +166,8 @@ async def open_store(settings: Settings) -> Store:
     """
     store = Store(settings)
     try:
-        async with store.read() as reader:
-            await verify_session(reader, settings)
+        async with store.write_session() as session:
+            await verify_session(session, settings)
     except BaseException:
         await store.close()
         raise

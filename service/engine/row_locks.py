@@ -2,13 +2,15 @@
 
 It only saves wasted work: it may be lost, expire early or never be granted, and the versions still decide.
 While a process waits for it, its lane fills, so that its next batch is larger. Cold rows never come here.
+Lanes of one process that meet on a hot row wait for each other first, without asking anybody outside.
 """
 
 import asyncio
 import random
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from weakref import WeakValueDictionary
 
 import structlog
 from redis.asyncio import Redis
@@ -34,6 +36,8 @@ class RowLocks:
     def __init__(self, redis_url: str, lock_ms: int) -> None:
         self._lock_ms = lock_ms
         self._closed_until = 0.0
+        # Gone as soon as no lane holds or awaits it.
+        self._lane_locks: WeakValueDictionary[Row, asyncio.Lock] = WeakValueDictionary()
         self._redis: Redis | None = None
         if redis_url:
             self._redis = Redis.from_url(
@@ -52,12 +56,21 @@ class RowLocks:
             return
         token = secrets.token_hex(16)
         held: list[str] = []
-        fall_back = await self._acquire(sorted(rows), token, held)
-        try:
-            yield fall_back
-        finally:
-            for name in held:
-                await self._release(name, token)
+        async with AsyncExitStack() as lanes:
+            for row in sorted(rows):
+                await lanes.enter_async_context(self._lane_lock(row))
+            fall_back = await self._acquire(sorted(rows), token, held)
+            try:
+                yield fall_back
+            finally:
+                for name in held:
+                    await self._release(name, token)
+
+    def _lane_lock(self, row: Row) -> asyncio.Lock:
+        lock = self._lane_locks.get(row)
+        if lock is None:
+            lock = self._lane_locks[row] = asyncio.Lock()
+        return lock
 
     async def _acquire(self, rows: list[Row], token: str, held: list[str]) -> frozenset[Row]:
         if self._redis is None or asyncio.get_running_loop().time() < self._closed_until:
