@@ -2,16 +2,30 @@
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
 
 from service.cli import accounts, audit, database, imports, keys, serve, worker
+from service.settings import PREFIX, Settings
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 findings, or refused by what the database holds; "
     "2 the command line, a setting or an input file is wrong; 3 the store cannot be reached."
 )
+
+
+def settings_table() -> str:
+    """Every setting with its default, a paragraph each, for `holdfast serve --help`."""
+    paragraphs = ["Settings, read from the environment:"]
+    for name, annotated in get_type_hints(Settings, include_extras=True).items():
+        described = next(part.description for part in annotated.__metadata__ if part.description)
+        default = getattr(DEFAULTS, name)
+        paragraphs.append(f"{PREFIX}{name.upper()} ({'empty' if default == '' else default}): {described}")
+    return "\n\n".join(paragraphs)
+
+
+DEFAULTS = Settings()
 
 app = typer.Typer(
     name="holdfast",
@@ -42,7 +56,7 @@ def main(
     pass
 
 
-app.command("serve")(serve.serve)
+app.command("serve", epilog=settings_table())(serve.serve)
 app.command("worker")(worker.work)
 app.command("audit")(audit.audit)
 app.add_typer(database.app, name="db")

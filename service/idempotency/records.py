@@ -5,14 +5,15 @@ honoured:
 its unique key would refuse a second one anyway.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from service.database.transaction import Transaction, chunks, padded
 from service.idempotency.fingerprint import FINGERPRINT_VERSION, mismatch
 from service.ids import new_id
-from service.refusals import IdempotencyKeyReused
+from service.problems import render
+from service.refusals import IdempotencyKeyReused, Refusal
 
 
 class KeyedRequest(msgspec.Struct, frozen=True):
@@ -42,6 +43,17 @@ class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
     etag: str | None = None
     replayed: bool | None = False
     expires_at: int | None = None
+
+
+def refusal_answer(refusal: Refusal, request_id: str) -> StoredAnswer:
+    """A refusal as it is sent and, where it is a decision, stored: with the id of the request that met it first."""
+    problem = render(refusal, request_id)
+    if isinstance(refusal, IdempotencyKeyReused):  # the record is the first request's
+        return StoredAnswer(status=problem.status, body=problem.body, replayed=None, expires_at=refusal.kept_until)
+    headers = dict(problem.headers)
+    return StoredAnswer(
+        status=problem.status, body=problem.body, location=headers.get("Location"), etag=headers.get("ETag")
+    )
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -130,24 +142,3 @@ def record_row(
 async def insert_records(transaction: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
     """By scope hash, so that two transactions meet in one order. Raises DuplicateKey where another was first."""
     await transaction.insert("idempotency_records", COLUMNS, sorted(rows, key=lambda row: row[2]))
-
-
-async def answer_once(
-    transaction: Transaction, request: KeyedRequest | None, execute: Callable[[Transaction], Awaitable[StoredAnswer]]
-) -> StoredAnswer:
-    """Run a plain use case under its key, in its own transaction: replay, refuse, or execute and store.
-
-    Without a key it is executed. Raises IdempotencyKeyReused, DuplicateKey (run anew: another was first), and what
-    `execute` raises
-    (nothing is stored then).
-    """
-    if request is None:
-        return await execute(transaction)
-    records = await select_records(transaction, [request.scope_hash])
-    record = records.get(request.scope_hash)
-    if record is not None:
-        return record.replay(request)
-    answer = await execute(transaction)
-    now = await transaction.now_ms()
-    await insert_records(transaction, [record_row(request, answer, now, None)])
-    return msgspec.structs.replace(answer, expires_at=now + request.keep_ms)

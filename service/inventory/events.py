@@ -14,12 +14,12 @@ from service.clock import from_rfc3339
 from service.database.errors import Conflict
 from service.database.transaction import Transaction
 from service.database.transactional import transactional
+from service.idempotency.keyed import answer_once
 from service.idempotency.records import KeyedRequest, StoredAnswer
 from service.ids import new_id
 from service.inventory import event_queries
 from service.inventory.bodies import Category, PutEvent
 from service.inventory.event_queries import CategoryRecord, EventRecord, new_category
-from service.inventory.keyed import decide_once
 from service.inventory.wire import encode, event_view
 from service.refusals import StateConflict, VersionConflict
 
@@ -41,7 +41,7 @@ async def put_event(
     category is to be dropped that seats or waiting reservations have.
     """
     decide = partial(_decide, account_id=account_id, event=event, definition=definition, if_match=if_match)
-    return await decide_once(transaction, key, request_id, decide)
+    return await answer_once(transaction, key, request_id, decide)
 
 
 async def _decide(

@@ -12,11 +12,11 @@ import msgspec
 
 from service.database.transaction import Transaction, chunks
 from service.database.transactional import transactional
+from service.idempotency.keyed import answer_once
 from service.idempotency.records import KeyedRequest, StoredAnswer
 from service.ids import new_id
 from service.inventory.bodies import PutSeat
 from service.inventory.event_queries import EventRecord, lock_event
-from service.inventory.keyed import decide_once
 from service.inventory.seat_queries import SeatPlace, insert_seats, select_places, update_places
 from service.inventory.tables import SEAT_AVAILABLE
 from service.inventory.wire import SeatCounts, encode
@@ -38,7 +38,7 @@ async def put_seats(
 
     Raises NotFound for the event, then for the first category that the event has not.
     """
-    return await decide_once(
+    return await answer_once(
         transaction, key, request_id, partial(_decide, account_id=account_id, event=event, seats=seats)
     )
 

@@ -6,10 +6,10 @@ Bytes, once, for the request, its record and its message.
 from collections.abc import Sequence
 
 from service import problems
-from service.idempotency.records import StoredAnswer
+from service.idempotency.records import StoredAnswer, refusal_answer
 from service.ids import show_reference
 from service.inventory.wire import block_body, stock_body
-from service.refusals import IdempotencyKeyReused, Refusal
+from service.refusals import Refusal
 from service.reservations.commands import BlockSeats, Command
 from service.reservations.decide import (
     AdjustmentDecided,
@@ -84,20 +84,6 @@ def adjustment_body(outcome: AdjustmentDecided) -> bytes:
     if adjustment.item is None:
         raise ValueError(adjustment.reference)
     return item_body(adjustment.item)
-
-
-def refusal_answer(refusal: Refusal, request_id: str) -> StoredAnswer:
-    """A decided refusal, as it is sent and, where it is a decision, stored."""
-    problem = problems.render(refusal, request_id)
-    headers = dict(problem.headers)
-    if isinstance(refusal, IdempotencyKeyReused):  # the record is the first request's
-        return StoredAnswer(status=problem.status, body=problem.body, replayed=None, expires_at=refusal.kept_until)
-    return StoredAnswer(
-        status=problem.status,
-        body=problem.body,
-        location=headers.get("Location"),
-        etag=headers.get("ETag"),
-    )
 
 
 def is_stored(outcome: Outcome) -> bool:

@@ -60,10 +60,9 @@ async def select_reservations(
         values += [b"held", filters.expires_before]  # type: ignore[list-item]
     for table, column, value in (("events", "event", filters.event), ("stock_items", "sku", filters.sku)):
         if value is not None:
-            conditions.append(
-                "id IN (SELECT l.reservation_id FROM reservation_lines l WHERE l.inventory_id IN "
-                f"(SELECT i.id FROM {table} i WHERE i.account_id = ? AND i.{column} = ?))"
-            )
+            named = f"SELECT i.id FROM {table} i WHERE i.account_id = ? AND i.{column} = ?"  # noqa: S608 - our own names
+            lines = "SELECT l.reservation_id FROM reservation_lines l WHERE l.inventory_id IN"
+            conditions.append(f"id IN ({lines} ({named}))")
             values += [account_id, value.encode()]
     sql = (
         f"SELECT {RESERVATION_COLUMNS} FROM reservations "  # noqa: S608 - names of our own, values are bound

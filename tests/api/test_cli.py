@@ -5,10 +5,12 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from service.accounts.keys import SCOPES
 from service.accounts.use_cases import create_account
+from service.settings import Settings
 from tests.accounts import http_client, on_store
 from tests.polling import wait_until
 from tests.process import free_port
@@ -204,3 +206,9 @@ def test_help_shows_every_command_and_the_exit_codes() -> None:
     for command in ("serve", "worker", "audit", "demo", "db", "accounts", "keys", "import"):
         assert f" {command} " in done.stdout
     assert "Exit codes: 0 done; 1 findings" in done.stdout
+
+
+def test_help_of_serve_shows_every_setting() -> None:
+    shown = run_cli("serve", "--help", env={"COLUMNS": "200"}).stdout
+    for field in msgspec.structs.fields(Settings):
+        assert f"HOLDFAST_{field.name.upper()} (" in shown

@@ -79,7 +79,7 @@ def test_request_past_the_quota_is_told_when_to_come_again(limited: Account) -> 
 def test_every_key_has_a_quota_of_its_own(limited: Account, other_account: Account, strict: RunningService) -> None:
     use_up(limited)
     with limited.client(limited.new_key(name="second")) as second:
-        assert remaining(second.get("/v1/me")) [0] == QUOTA - 1
+        assert remaining(second.get("/v1/me"))[0] == QUOTA - 1
     assert remaining(other_account.at(strict.url).http.get("/v1/me"))[0] == QUOTA - 1
 
 
@@ -99,7 +99,7 @@ def test_who_is_nobody_or_lacks_the_scope_uses_nothing_and_is_told_that_first(li
             response = nobody.get("/v1/me")
             refused(response, "unauthenticated")
             assert "RateLimit" not in response.headers
-    use_up(limited.at(limited.url))
+    use_up(limited)
     for _ in range(QUOTA):
         assert reader.get("/v1/reservations").status_code == 200
     refused(reader.get("/v1/reservations"), "rate-limited")
