@@ -20,7 +20,7 @@ help:
 	@echo 'make bench    throughput, as a ratio to a no-op endpoint of the same app'
 	@echo 'make install  .venv from requirements.lock, nothing more'
 	@echo 'make format   what `make check` can mend by itself'
-	@echo 'make lock     requirements.lock anew from pyproject.toml (ARGS=--upgrade for newer releases)'
+	@echo 'make lock     both locks anew from pyproject.toml (ARGS=--upgrade for newer releases)'
 	@echo 'make clean    removes .venv, var and every cache'
 
 install: $(STAMP)
@@ -60,12 +60,15 @@ format: install
 bench: install
 	$(BIN)/python -m loadtests.bench $(ARGS)
 
-# Hashes only: no index address and no local path may get into the file.
+# Hashes only: no index address and no local path may get into the files.
+LOCK := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/python -m piptools compile --quiet \
+  --generate-hashes --allow-unsafe --strip-extras \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+
+# The second lock is the part of the first that the image needs: nothing of `dev`, and no other versions.
 lock: install
-	CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/python -m piptools compile --quiet --extra dev \
-	  --generate-hashes --allow-unsafe --strip-extras \
-	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
-	  --output-file requirements.lock pyproject.toml $(ARGS)
+	$(LOCK) --extra dev --output-file requirements.lock pyproject.toml $(ARGS)
+	$(LOCK) --no-annotate --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 
 clean:
 	rm -rf .venv var .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -19,7 +19,9 @@ WHERE l.live = 1 AND l.seat_id IS NULL GROUP BY l.inventory_id) u"""
 
 def owned(what: str) -> Rule:
     """The row's account `a` exists."""
-    return Rule("R10", f"{what} belongs to an account that exists", "a.id IS NULL", f"{what} {{name}} has no account")
+    return Rule(
+        "R10", f"every {what} belongs to an account that exists", "a.id IS NULL", f"{what} {{name}} has no account"
+    )
 
 
 def examinations(speech: Speech) -> list[Examination]:
@@ -138,7 +140,6 @@ def seats_taken_twice() -> Examination:
 
 
 def stock(speech: Speech) -> Examination:
-    on_hand_told = speech.joined(text('"on_hand":'), "i.on_hand", text(","))
     return Examination(
         subject="stock items",
         counted="SELECT COUNT(*) FROM stock_items",
@@ -157,50 +158,55 @@ def stock(speech: Speech) -> Examination:
             "waiting": "COALESCE(w.waiters, 0)",
             "version": "i.definition_version",
         },
-        rules=[
-            owned("stock item"),
-            Rule(
-                "R2",
-                "counts of a stock item are not negative and not above what is on hand",
-                "i.held < 0 OR i.confirmed < 0 OR i.held + i.confirmed > i.on_hand",
-                "stock item {name} has {on_hand} on hand, {held} held and {confirmed} confirmed",
-            ),
-            Rule(
-                "R2",
-                "counts of a stock item are the sums of its live lines",
-                "i.held <> COALESCE(u.held, 0) OR i.confirmed <> COALESCE(u.confirmed, 0)",
-                "stock item {name} counts {held} held and {confirmed} confirmed, "
-                "its live lines {live_held} and {live_confirmed}",
-            ),
-            Rule(
-                "waiting",
-                "a stock item counts those who wait for it",
-                "i.waiters <> COALESCE(w.waiters, 0)",
-                "stock item {name} counts {counted} waiting reservations, there are {waiting}",
-            ),
-            Rule(
-                "R8",
-                "each version of a stock item has its message",
-                "m.subject_id IS NULL",
-                "stock item {name} has no message of its version {version}",
-            ),
-            Rule(
-                "R7",
-                "the last message of a stock item tells its count on hand",
-                f"INSTR(m.body, {on_hand_told}) = 0",
-                "stock item {name} has {on_hand} on hand, and the message of its version {version} tells another count",
-            ),
-            Rule(
-                "R8",
-                "each adjustment of a stock item has its message",
-                "(SELECT COUNT(*) FROM stock_adjustments j "
-                "WHERE j.account_id = i.account_id AND j.stock_item_id = i.id) "
-                f"<> (SELECT COUNT(*) FROM messages n WHERE n.subject_id = i.id AND n.type = {ADJUSTED} "
-                "AND n.reference IS NOT NULL)",
-                "stock item {name} has another number of adjustments than of messages that tell of one",
-            ),
-        ],
+        rules=_stock_rules(speech),
     )
+
+
+def _stock_rules(speech: Speech) -> list[Rule]:
+    on_hand_told = speech.joined(text('"on_hand":'), "i.on_hand", text(","))
+    return [
+        owned("stock item"),
+        Rule(
+            "R2",
+            "counts of a stock item are not negative and not above what is on hand",
+            "i.held < 0 OR i.confirmed < 0 OR i.held + i.confirmed > i.on_hand",
+            "stock item {name} has {on_hand} on hand, {held} held and {confirmed} confirmed",
+        ),
+        Rule(
+            "R2",
+            "counts of a stock item are the sums of its live lines",
+            "i.held <> COALESCE(u.held, 0) OR i.confirmed <> COALESCE(u.confirmed, 0)",
+            "stock item {name} counts {held} held and {confirmed} confirmed, "
+            "its live lines {live_held} and {live_confirmed}",
+        ),
+        Rule(
+            "waiting",
+            "a stock item counts those who wait for it",
+            "i.waiters <> COALESCE(w.waiters, 0)",
+            "stock item {name} counts {counted} waiting reservations, there are {waiting}",
+        ),
+        Rule(
+            "R8",
+            "each version of a stock item has its message",
+            "m.subject_id IS NULL",
+            "stock item {name} has no message of its version {version}",
+        ),
+        Rule(
+            "R7",
+            "the last message of a stock item tells its count on hand",
+            f"INSTR(m.body, {on_hand_told}) = 0",
+            "stock item {name} has {on_hand} on hand, and the message of its version {version} tells another count",
+        ),
+        Rule(
+            "R8",
+            "each adjustment of a stock item has its message",
+            "(SELECT COUNT(*) FROM stock_adjustments j "
+            "WHERE j.account_id = i.account_id AND j.stock_item_id = i.id) "
+            f"<> (SELECT COUNT(*) FROM messages n WHERE n.subject_id = i.id AND n.type = {ADJUSTED} "
+            "AND n.reference IS NOT NULL)",
+            "stock item {name} has another number of adjustments than of messages that tell of one",
+        ),
+    ]
 
 
 def adjustments() -> Examination:

@@ -104,8 +104,68 @@ def units() -> Examination:
     )
 
 
+IS_SEAT, IS_STOCK = "l.seat_id IS NOT NULL", "l.seat_id IS NULL AND l.place IS NOT NULL"
+
+LINE_OWNERS = [
+    Rule(
+        "R10",
+        "a line's reservation is its account's",
+        "r.id IS NULL OR r.account_id <> l.account_id",
+        "line {line} names reservation {reservation_id}, which is not this account's",
+    ),
+    Rule(
+        "R10",
+        "a line's seat is one of its event, under its own label",
+        f"{IS_SEAT} AND (s.id IS NULL OR s.account_id <> l.account_id OR s.event_id <> l.inventory_id "
+        "OR s.seat <> COALESCE(l.place, x''))",
+        "line {line} of reservation {reference} names seat {place} of {name}, and its seat is another one",
+    ),
+    Rule(
+        "R10",
+        "a line's event is its account's, under its own name",
+        f"NOT ({IS_STOCK}) AND (e.id IS NULL OR e.account_id <> l.account_id OR e.event <> l.name)",
+        "line {line} of reservation {reference} names event {name}, and its event is another one",
+    ),
+    Rule(
+        "R10",
+        "a line's stock item is its account's, under its own name",
+        f"{IS_STOCK} AND (i.id IS NULL OR i.account_id <> l.account_id OR i.sku <> l.name OR i.location <> l.place)",
+        "line {line} of reservation {reference} names {name} at {place}, and its stock item is another one",
+    ),
+]
+
+LINE_UNITS = [
+    Rule(
+        "R6",
+        "a line is live only while its reservation is held or confirmed",
+        f"l.live IS NOT NULL AND r.state NOT IN ({LIVE_STATES})",
+        "line {line} of reservation {reference} is live, and the reservation is {state}",
+    ),
+    Rule(
+        "R6",
+        "a line is live until it is given back",
+        "l.live IS NOT NULL AND l.released_at IS NOT NULL "
+        f"OR l.live IS NULL AND l.released_at IS NULL "
+        f"AND r.state IN ({LIVE_STATES}, {GIVEN_BACK_STATES}) "
+        f"OR l.released_at IS NOT NULL AND r.state = {PENDING}",
+        "line {line} of reservation {reference}, which is {state}, is live and given back, or neither",
+    ),
+    Rule(
+        "R6",
+        "a live line has its unit and its price",
+        "l.live IS NOT NULL AND (l.place IS NULL OR l.amount IS NULL OR l.currency IS NULL)",
+        "line {line} of reservation {reference} is live without a unit or a price",
+    ),
+    Rule(
+        "R6",
+        "quantities are 1 or more, of a seat 1, and amounts are not negative",
+        f"l.quantity < 1 OR l.amount < 0 OR {IS_SEAT} AND l.quantity <> 1",
+        "line {line} of reservation {reference} has quantity {quantity}, or a negative amount",
+    ),
+]
+
+
 def lines() -> Examination:
-    is_seat, is_stock = "l.seat_id IS NOT NULL", "l.seat_id IS NULL AND l.place IS NOT NULL"
     return Examination(
         subject="lines",
         counted="SELECT COUNT(*) FROM reservation_lines",
@@ -122,61 +182,7 @@ def lines() -> Examination:
             "place": "l.place",
             "quantity": "l.quantity",
         },
-        rules=[
-            Rule(
-                "R10",
-                "a line's reservation is its account's",
-                "r.id IS NULL OR r.account_id <> l.account_id",
-                "line {line} names reservation {reservation_id}, which is not this account's",
-            ),
-            Rule(
-                "R10",
-                "a line's seat is one of its event, under its own label",
-                f"{is_seat} AND (s.id IS NULL OR s.account_id <> l.account_id OR s.event_id <> l.inventory_id "
-                "OR s.seat <> COALESCE(l.place, x''))",
-                "line {line} of reservation {reference} names seat {place} of {name}, and its seat is another one",
-            ),
-            Rule(
-                "R10",
-                "a line's event is its account's, under its own name",
-                f"NOT ({is_stock}) AND (e.id IS NULL OR e.account_id <> l.account_id OR e.event <> l.name)",
-                "line {line} of reservation {reference} names event {name}, and its event is another one",
-            ),
-            Rule(
-                "R10",
-                "a line's stock item is its account's, under its own name",
-                f"{is_stock} AND (i.id IS NULL OR i.account_id <> l.account_id OR i.sku <> l.name "
-                "OR i.location <> l.place)",
-                "line {line} of reservation {reference} names {name} at {place}, and its stock item is another one",
-            ),
-            Rule(
-                "R6",
-                "a line is live only while its reservation is held or confirmed",
-                f"l.live IS NOT NULL AND r.state NOT IN ({LIVE_STATES})",
-                "line {line} of reservation {reference} is live, and the reservation is {state}",
-            ),
-            Rule(
-                "R6",
-                "a line is live until it is given back",
-                "l.live IS NOT NULL AND l.released_at IS NOT NULL "
-                f"OR l.live IS NULL AND l.released_at IS NULL "
-                f"AND r.state IN ({LIVE_STATES}, {GIVEN_BACK_STATES}) "
-                f"OR l.released_at IS NOT NULL AND r.state = {PENDING}",
-                "line {line} of reservation {reference}, which is {state}, is live and given back, or neither",
-            ),
-            Rule(
-                "R6",
-                "a live line has its unit and its price",
-                "l.live IS NOT NULL AND (l.place IS NULL OR l.amount IS NULL OR l.currency IS NULL)",
-                "line {line} of reservation {reference} is live without a unit or a price",
-            ),
-            Rule(
-                "R6",
-                "quantities are 1 or more, of a seat 1, and amounts are not negative",
-                f"l.quantity < 1 OR l.amount < 0 OR {is_seat} AND l.quantity <> 1",
-                "line {line} of reservation {reference} has quantity {quantity}, or a negative amount",
-            ),
-        ],
+        rules=[*LINE_OWNERS, *LINE_UNITS],
     )
 
 

@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 Parts = Sequence[list[Waiting[Any, Any]]]
 
 APART_AFTER = 2
+HALVED_AFTER = 5
 """Conflicts after which the commands on contested rows leave the batch."""
 FAILURES_MAX = 2
 
@@ -118,7 +119,10 @@ class BatchRunner(Generic[C, A]):
         if tries > self._retries_max:
             _fail(batch, StoreUnavailable(retry_after_s=1))
             return ()
-        return _apart(batch, lost) if tries >= APART_AFTER else ()
+        if tries >= APART_AFTER and (parts := _apart(batch, lost)):
+            return parts
+        # Nobody knows in whose way the row is (1062, 1213): at last each command stands and falls alone.
+        return _halved(batch) if tries >= HALVED_AFTER and len(batch) > 1 else ()
 
     async def _attempt(self, batch: list[Waiting[Any, Any]]) -> None:
         commands = [waiting.command for waiting in batch]
@@ -165,8 +169,7 @@ def _halves(batch: list[Waiting[Any, Any]], error: Exception) -> Parts:
     if len(batch) > 1:
         BATCH_SPLITS.inc()
         log.warning("batch_split", commands=len(batch), error=type(error).__name__)
-        middle = len(batch) // 2
-        return (batch[:middle], batch[middle:])
+        return _halved(batch)
     waiting = batch[0]
     waiting.failures += 1
     if waiting.failures >= FAILURES_MAX:
@@ -176,6 +179,11 @@ def _halves(batch: list[Waiting[Any, Any]], error: Exception) -> Parts:
     else:
         BATCH_RETRIES.labels("failed_alone").inc()
     return ()
+
+
+def _halved(batch: list[Waiting[Any, Any]]) -> Parts:
+    middle = len(batch) // 2
+    return (batch[:middle], batch[middle:])
 
 
 def _fail(batch: list[Waiting[Any, Any]], error: BaseException) -> None:

@@ -73,11 +73,13 @@ class SeatingPlan:
         together: bool = True,
         section: str | None = None,
         category_id: bytes | None = None,
+        orphans: bool = True,
     ) -> list[bytes] | None:
         """The ids of `quantity` seats of one category, front-most first, or None if there is no such place.
 
         `is_free` is asked about each seat at most once, from the front, and no further than the first fit. It has to
-        answer True or False for every seat of the plan; a set's own `__contains__` is the fastest one.
+        answer True or False for every seat of the plan; a set's own `__contains__` is the fastest one. Without
+        `orphans`, neighbours whose choice leaves a single free seat beside them are no place.
         """
         if quantity < 1:
             raise ValueError(f"a group has at least one seat, not {quantity}")
@@ -86,8 +88,9 @@ class SeatingPlan:
             for stretch in self._in_section(section)
             if category_id is None or stretch.category_id == category_id
         )
-        seek = _seek_together if together else _seek_apart
-        return seek(candidates, quantity, is_free)
+        if together:
+            return _seek_together(candidates, quantity, is_free, orphans=orphans)
+        return _seek_apart(candidates, quantity, is_free)
 
     def _in_section(self, section: str | None) -> list[_Stretch]:
         if section is None:
@@ -96,7 +99,7 @@ class SeatingPlan:
 
 
 def _seek_together(
-    candidates: Iterable[_Stretch], quantity: int, is_free: Callable[[bytes], bool]
+    candidates: Iterable[_Stretch], quantity: int, is_free: Callable[[bytes], bool], *, orphans: bool
 ) -> list[bytes] | None:
     """The start of the front-most free run that leaves no orphan, else of the front-most one that is long enough.
 
@@ -110,7 +113,7 @@ def _seek_together(
         for start, end in _free_runs(seat_ids, quantity, is_free):
             if end - start != quantity + 1:
                 return seat_ids[start : start + quantity]
-            if leaving_an_orphan is None:
+            if orphans and leaving_an_orphan is None:
                 leaving_an_orphan = seat_ids[start : start + quantity]
     return leaving_an_orphan
 

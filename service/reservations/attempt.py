@@ -15,11 +15,13 @@ from service.reservations.answers import answer_of, is_stored, message_bodies
 from service.reservations.commands import Command, CreateReservation, ReservationCommand, lane_key
 from service.reservations.decide import Outcome, decide
 from service.reservations.decide.claims import MoreSeatsNeeded
+from service.reservations.load import FRONT_ROWS
 from service.reservations.read import read_snapshot
 from service.reservations.snapshot import Snapshot
 from service.reservations.write import write_changes
 
 REMEMBERED_MOST = 200_000
+MORE_ROWS = 4
 
 
 class ReservationDomain:
@@ -57,14 +59,14 @@ class ReservationDomain:
     async def _read_and_decide(
         self, transaction: Transaction, commands: Sequence[Command]
     ) -> tuple[Snapshot, list[Outcome]]:
-        whole_events: frozenset[bytes] = frozenset()
+        front_rows: dict[bytes, int] = {}
         while True:
-            work = await read_snapshot(transaction, commands, whole_events)
+            work = await read_snapshot(transaction, commands, front_rows)
             draws = [(new_id(), new_reference() if isinstance(c, CreateReservation) else "") for c in commands]
             try:
                 return work, decide(work, list(commands), draws, self._barrier_ms)
             except MoreSeatsNeeded as more:
-                whole_events |= {more.event_id}
+                front_rows[more.event_id] = front_rows.get(more.event_id, FRONT_ROWS) * MORE_ROWS
 
     def committed(self, answers: Sequence[StoredAnswer]) -> None:
         """See engine.batch.Domain."""

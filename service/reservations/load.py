@@ -1,6 +1,6 @@
 """The queries behind `read.py`: each loads what is not loaded yet into the snapshot."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from service.database.drivers import Row
 from service.database.transaction import Transaction, chunks, padded
@@ -12,7 +12,7 @@ from service.reservations.records import Adjustment, Category, Event, Line, Rese
 from service.reservations.snapshot import Snapshot
 
 FRONT_ROWS = 12
-"""Rows of an event read for best available seats of any section; all of them if none of these fits."""
+"""Rows of an event that are read first for best available seats of any section; more where none of these fits."""
 
 WAITING_MOST = 200
 """Waiting reservations of one pool that one decision looks at; the worker serves the rest."""
@@ -36,10 +36,10 @@ LINE_COLUMNS = "reservation_id, line, inventory_id, seat_id, live, name, place, 
 class Loader:
     """Fills one snapshot over one transaction."""
 
-    def __init__(self, transaction: Transaction, work: Snapshot, whole_events: frozenset[bytes]) -> None:
+    def __init__(self, transaction: Transaction, work: Snapshot, front_rows: Mapping[bytes, int]) -> None:
         self._transaction = transaction
         self._work = work
-        self._whole_events = whole_events
+        self._row_counts = front_rows
         self._asked: dict[bytes, int] = {}
 
     async def _in_list(self, sql: str, values: Collection[bytes], *before: bytes | int) -> list[Row]:
@@ -209,12 +209,11 @@ class Loader:
         whole = True
         if section is not None:
             rows = await self._transaction.rows(f"{sql} AND section = ?", (event.id, section.encode()))
-        elif event.id in self._whole_events:
-            rows = await self._transaction.rows(sql, (event.id,))
         else:
-            names = await self._front_rows(event)
-            whole = len(names) < FRONT_ROWS
-            rows = await self._in_list(f"{sql} AND row_name IN ({{}})", names, event.id) if names else []
+            count = self._row_counts.get(event.id, FRONT_ROWS)
+            names = await self._rows_from_front(event)
+            whole = len(names) <= count
+            rows = await self._in_list(f"{sql} AND row_name IN ({{}})", names[:count], event.id) if names else []
         if section is not None and rows:
             self._work.sections.add((event.id, section))
         seats = self._keep_seats(rows)
@@ -223,15 +222,15 @@ class Loader:
         if whole:
             self._work.whole_plans.add(key)
 
-    async def _front_rows(self, event: Event) -> list[bytes]:
-        """Names of the rows nearest to the front; fewer than FRONT_ROWS means all of them."""
+    async def _rows_from_front(self, event: Event) -> list[bytes]:
+        """Names of all rows of the event, the nearest to the front first."""
         rows = await self._transaction.rows("SELECT DISTINCT row_name FROM seats WHERE event_id = ?", (event.id,))
         names = sorted((row[0].decode() for row in rows), key=lambda name: (len(name), name))
         if event.front_row is not None:
             front = (len(event.front_row), event.front_row)
             at = sum((len(name), name) < front for name in names)
             names = [name for _, name in sorted(enumerate(names), key=lambda pair: (abs(pair[0] - at), -pair[0]))]
-        return [name.encode() for name in names[:FRONT_ROWS]]
+        return [name.encode() for name in names]
 
     async def _seats_by_id(self, ids: Iterable[bytes]) -> None:
         missing = [seat_id for seat_id in ids if seat_id not in self._work.seats.rows]

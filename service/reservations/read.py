@@ -5,7 +5,7 @@ there when it was freed. Taking a unit of a lapsed hold ends that whole reservat
 their lines; who waits is read with all that they want. Names are looked up within their account only (R10).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from service.database.transaction import Transaction
 from service.idempotency.records import select_records
@@ -31,9 +31,9 @@ Wanted = tuple[bytes, RequestLine]
 
 
 async def read_snapshot(
-    transaction: Transaction, commands: Sequence[Command], whole_events: frozenset[bytes] = frozenset()
+    transaction: Transaction, commands: Sequence[Command], front_rows: Mapping[bytes, int] | None = None
 ) -> Snapshot:
-    """The snapshot for these commands. `whole_events` are to be read with all their seats where any may do."""
+    """The snapshot for these commands. `front_rows` says of how many rows of an event, where not the usual."""
     work = Snapshot(await transaction.now_ms())
     hashes = [command.key.scope_hash for command in commands if command.key is not None]
     if hashes:
@@ -41,7 +41,7 @@ async def read_snapshot(
     fresh = [command for command in commands if not _is_replay(work, command)]
     if not fresh:
         return work
-    load = Loader(transaction, work, whole_events)
+    load = Loader(transaction, work, front_rows or {})
     await _read_names(load, fresh)
     wanted = [wanted for command in fresh for wanted in (*_wanted(command), *_taken_besides(work, command))]
     await load.seats_wanted(wanted)

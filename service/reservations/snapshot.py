@@ -81,12 +81,19 @@ class Snapshot:
         self.waiting: Layer[bytes, tuple[bytes, ...]] = Layer()  # pool -> reservations, oldest first
         self.messages: list[Message] = []
         self.freed: set[bytes] = set()
+        # Best-available wishes that found no place: hundreds of a batch may ask the same of a sold-out section.
+        self.misses: dict[tuple[bytes, str | None, str | None, int, bool], int] = {}
         self.touched: dict[tuple[str, bytes], set[int]] = {}
         self._kept_messages = 0
         self._layers = (
             self.seats, self.holders, self.categories, self.stock, self.stock_ids, self.reservations,
             self.references, self.external_references, self.adjustments, self.waiting,
         )  # fmt: skip
+
+    def free(self, pool_id: bytes) -> None:
+        """Units of this pool were given back: whoever waits for it may be served, and what was missed may be had."""
+        self.freed.add(pool_id)
+        self.misses.clear()
 
     def merge(self, position: int) -> None:
         """Keep what the command at `position` of the batch changed."""

@@ -1,4 +1,4 @@
-"""Other people's locks, for tests of a store that does not answer: real ones, held by a session that is not the service.
+"""Other people's locks, for tests of a store that does not answer: real ones, of a session that is not the service's.
 
 Nothing is changed under them, and they end with the block. What is locked is said by each.
 """

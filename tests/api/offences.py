@@ -19,12 +19,12 @@ def _text(value: str) -> str:
 
 OFFENCES = [
     Offence(
-        "API key belongs to an account that exists",
+        "every API key belongs to an account that exists",
         "which does not exist",
         f"UPDATE api_keys SET account_id = {NOWHERE} WHERE id = {{key}}",
     ),
     Offence(
-        "event belongs to an account that exists",
+        "every event belongs to an account that exists",
         "event final",
         f"UPDATE events SET account_id = {NOWHERE} WHERE id = {{event}}",
     ),
@@ -64,7 +64,7 @@ OFFENCES = [
         "UPDATE reservation_lines SET seat_id = {held_seat} WHERE reservation_id = {confirmed} AND line = 1",
     ),
     Offence(
-        "stock item belongs to an account that exists",
+        "every stock item belongs to an account that exists",
         "stock item few at default has no account",
         f"UPDATE stock_items SET account_id = {NOWHERE} WHERE id = {{stock}}",
     ),
@@ -124,7 +124,7 @@ OFFENCES = [
         "UPDATE waiters SET reservation_id = {held} WHERE pool_id = {category}",
     ),
     Offence(
-        "reservation belongs to an account that exists",
+        "every reservation belongs to an account that exists",
         "which does not exist",
         f"UPDATE reservations SET account_id = {NOWHERE} WHERE id = {{released}}",
     ),
@@ -300,7 +300,7 @@ OFFENCES = [
     ),
     Offence("the sequencer has its one row", "has 0 rows", "DELETE FROM outbox_sequencer"),
     Offence(
-        "idempotency record belongs to an account that exists",
+        "every idempotency record belongs to an account that exists",
         "which does not exist",
         f"UPDATE idempotency_records SET account_id = {NOWHERE} WHERE id = {{refused_record}}",
     ),

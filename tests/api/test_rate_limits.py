@@ -91,8 +91,12 @@ def test_two_keys_of_one_name_have_each_their_own(limited: Account) -> None:
 
 
 def test_who_is_nobody_or_lacks_the_scope_uses_nothing_and_is_told_that_first(limited: Account) -> None:
-    reader = limited.client(limited.new_key(name="reader", scopes=["reservations:read"]))
-    for _ in range(QUOTA + 1):
+    with limited.client(limited.new_key(name="reader", scopes=["reservations:read"])) as reader:
+        for _ in range(QUOTA + 1):
+            refused(reader.put("/v1/stock/NW-001", json={}), "forbidden")
+        for _ in range(QUOTA):
+            assert reader.get("/v1/reservations").status_code == 200
+        refused(reader.get("/v1/reservations"), "rate-limited")
         refused(reader.put("/v1/stock/NW-001", json={}), "forbidden")
     with http_client(limited.url) as nobody:
         for _ in range(QUOTA + 1):
@@ -100,13 +104,13 @@ def test_who_is_nobody_or_lacks_the_scope_uses_nothing_and_is_told_that_first(li
             refused(response, "unauthenticated")
             assert "RateLimit" not in response.headers
     use_up(limited)
-    for _ in range(QUOTA):
-        assert reader.get("/v1/reservations").status_code == 200
-    refused(reader.get("/v1/reservations"), "rate-limited")
-    refused(reader.put("/v1/stock/NW-001", json={}), "forbidden")
+    with limited.client(f"{limited.key}x") as impostor:
+        refused(impostor.get("/v1/me"), "unauthenticated")
 
 
-def post(client: httpx.Client, content: bytes, key: str | None, content_type: str = "application/json") -> httpx.Response:
+def post(
+    client: httpx.Client, content: bytes, key: str | None, content_type: str = "application/json"
+) -> httpx.Response:
     headers = {"Content-Type": content_type} | ({} if key is None else {"Idempotency-Key": key})
     return client.post("/v1/reservations", content=content, headers=headers)
 
@@ -183,4 +187,3 @@ def passed(ask: Callable[[], httpx.Response]) -> httpx.Response | None:
 
 def test_quota_is_20000_in_10_seconds_unless_set(account: Account) -> None:
     assert account.http.get("/v1/me").headers["RateLimit-Policy"] == '"key";q=20000;w=10'
-

@@ -33,7 +33,9 @@ from tests.unit.random_commands import (
     venue,
 )
 
-SEARCH = settings(max_examples=int(__import__("os").environ.get("N","120")), deadline=None, suppress_health_check=list(HealthCheck))
+SEARCH = settings(
+    max_examples=int(__import__("os").environ.get("N", "120")), deadline=None, suppress_health_check=list(HealthCheck)
+)
 
 
 def shown(command: c.Command, outcome: Outcome) -> str:

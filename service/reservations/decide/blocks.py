@@ -27,7 +27,7 @@ def block_seats(work: Snapshot, command: BlockSeats, barrier_ms: int) -> int:
     for seat in changing:
         work.seats[seat.id] = replace(seat, state=target, version=seat.version + 1)
         if not command.blocked:
-            work.freed.add(seat.category_id)
+            work.free(seat.category_id)
     serve_freed(work, barrier_ms)
     return len(changing)
 

@@ -17,7 +17,7 @@ from service.reservations.snapshot import Snapshot
 
 
 class MoreSeatsNeeded(Exception):
-    """The snapshot holds only the front rows of this event and none of them fits: read all of them and decide again."""
+    """The snapshot holds only the front rows of this event and none of them fits: read more and decide again."""
 
     def __init__(self, event_id: bytes) -> None:
         super().__init__(event_id)
@@ -30,6 +30,9 @@ class Barrier(msgspec.Struct):
     stock: set[bytes] = msgspec.field(default_factory=set)
     seats: set[bytes] = msgspec.field(default_factory=set)
     areas: set[tuple[bytes, str | None]] = msgspec.field(default_factory=set)  # category, section
+
+    def __bool__(self) -> bool:
+        return bool(self.stock or self.seats or self.areas)
 
     def bars(self, seat: Seat) -> bool:
         return (
@@ -107,9 +110,14 @@ class _Planner:
     def _best_available(self, wanted: BestAvailableLine) -> list[Line]:
         work = self.work
         event = find_event(work, self.account_id, wanted.event)
-        chosen = choose_seats(work, event, wanted, self._is_free)
+        miss = (event.id, wanted.section, wanted.category, wanted.quantity, wanted.together)
+        missed = work.misses.get(miss)
+        chosen = choose_seats(work, event, wanted, self._is_free) if missed is None else None
         if chosen is None:
-            available = self._count_free(wanted, event)
+            available = self._count_free(wanted, event) if missed is None else missed
+            # Only what holds for the commands behind, too: this one's own changes may be dropped.
+            if not self.picked and not self.barrier and not work.seats.own:
+                work.misses[miss] = available
             self.unavailable.append(
                 UnavailableBest(line=wanted.number, event=wanted.event, requested=wanted.quantity, available=available)
             )
@@ -215,14 +223,17 @@ def choose_seats(
 ) -> list[bytes] | None:
     """The seats for a best-available line, None if there is no such place. Raises MoreSeatsNeeded, NotFound."""
     plan_key = (event.id, wanted.section)
+    is_whole = plan_key in work.whole_plans
     chosen = work.plans[plan_key].choose(
         quantity=wanted.quantity,
         is_free=is_free,
         together=wanted.together,
         section=wanted.section,
         category_id=find_category(work, event, wanted.category) if wanted.category is not None else None,
+        # A run that leaves an orphan is the last resort, and rows that were not read may hold a better one.
+        orphans=is_whole,
     )
-    if chosen is None and plan_key not in work.whole_plans:
+    if chosen is None and not is_whole:
         raise MoreSeatsNeeded(event.id)
     return chosen
 

@@ -50,7 +50,7 @@ def put_stock(work: Snapshot, command: PutStock, draw: tuple[bytes, str], barrie
     _check_claimed(wanted, "put")
     after = replace(wanted, version=item.version + 1, definition_version=item.definition_version + 1)
     if after.on_hand > item.on_hand:
-        work.freed.add(after.id)
+        work.free(after.id)
     _changed(work, after, command, None)
     serve_freed(work, barrier_ms)
     return work.stock[after.id], False
@@ -77,7 +77,7 @@ def adjust_stock(work: Snapshot, command: AdjustStock, barrier_ms: int) -> Adjus
     )
     _check_claimed(after, "adjust")
     if command.delta > 0:
-        work.freed.add(after.id)
+        work.free(after.id)
     _changed(work, after, command, command.reference)
     adjustment = Adjustment(
         stock_item_id=after.id,

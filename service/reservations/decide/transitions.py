@@ -64,12 +64,12 @@ def give_back(work: Snapshot, line: Line, state: State) -> Line:
         else:
             item = replace(item, confirmed=item.confirmed - line.quantity, version=item.version + 1)
         work.stock[item.id] = item
-        work.freed.add(item.id)
+        work.free(item.id)
     elif line.seat_id is not None:
         seat = work.seats[line.seat_id]
         work.seats[seat.id] = replace(seat, state=SEAT_AVAILABLE, version=seat.version + 1)
         work.holders[seat.id] = None
-        work.freed.add(seat.category_id)
+        work.free(seat.category_id)
     return replace(line, live=False)
 
 
