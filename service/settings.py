@@ -5,12 +5,23 @@ here.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
 PREFIX = "HOLDFAST_"
+
+# What no library could open or match is refused here, where it can be named.
+_AUTHORITY = r"([^@\s]*@)?([^:/@?\s\[\]]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+_SQLITE = r"sqlite\+aiosqlite:///(?!:memory:)[^?\n]+"
+_MYSQL = rf"(mysql|mariadb)\+asyncmy://{_AUTHORITY}/[^/?\s]+"
+_REDIS = rf"rediss?://{_AUTHORITY}(/[0-9]*)?|unix://([^@\s]*@)?/[^?\s]+"
+_ORIGIN = r"(\*|[a-z][a-z0-9+.-]*://[^/?#@\s,A-Z]+)"
+_END = r"(?!\n)$"
+DATABASE_URL = rf"^({_SQLITE}|{_MYSQL})(\?\S*)?{_END}"
+REDIS_URL = rf"^(({_REDIS})(\?\S*)?)?{_END}"
+CORS_ORIGINS = rf"^ *({_ORIGIN} *(, *{_ORIGIN} *)*)?{_END}"
 
 
 class SettingsError(ValueError):
@@ -23,12 +34,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url: Annotated[
         str,
         Meta(
-            pattern=r"^(sqlite\+aiosqlite:///.+|mysql\+asyncmy://.+|mariadb\+asyncmy://.+)$",
+            pattern=DATABASE_URL,
             description="Where the data lives: `sqlite+aiosqlite:///FILE` or `mysql+asyncmy://USER:PASSWORD@HOST:PORT/NAME`.",
         ),
     ] = "sqlite+aiosqlite:///var/holdfast.sqlite3"
     redis_url: Annotated[
-        str, Meta(description="Redis for the locks of hot rows; empty: `SELECT … FOR UPDATE` in its place.")
+        str,
+        Meta(
+            pattern=REDIS_URL,
+            description="Redis for the locks of hot rows, `redis://USER:PASSWORD@HOST:PORT/NUMBER`; "
+            "empty: `SELECT … FOR UPDATE` in its place.",
+        ),
     ] = ""
     host: Annotated[str, Meta(min_length=1, description="Address that `holdfast serve` listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port that `holdfast serve` listens on.")] = 8000
@@ -89,7 +105,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=50, le=60_000, description="Pause between two rounds of the worker that found nothing, in ms.")
     ] = 500
     cors_origins: Annotated[
-        str, Meta(description="Origins that browsers may call from, separated by commas; empty: none.")
+        str,
+        Meta(
+            pattern=CORS_ORIGINS,
+            description="Origins that browsers may call from, such as `https://shop.example`, separated by commas; "
+            "`*`: all; empty: none.",
+        ),
     ] = ""
     trusted_proxies: Annotated[
         str, Meta(description="Addresses whose X-Forwarded-For and -Proto are believed, separated by commas.")
@@ -131,8 +152,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 msg = f"{name} is not a setting of Holdfast; `holdfast serve --help` and the README list them"
             else:
                 shown = "…" if field.endswith("_url") else repr(value)
-                msg = f"{name}={shown}: {str(error).rpartition(' - at ')[0] or error}"
+                msg = f"{name}={shown}: {cls._reason(field, error)}"
             raise SettingsError(msg) from None
+
+    @classmethod
+    def _reason(cls, field: str, error: msgspec.ValidationError) -> str:
+        """What is allowed. Where that is a regular expression, the setting's explanation says it better."""
+        reason = str(error).rpartition(" - at ")[0] or str(error)
+        declared = cls.__annotations__[field]
+        if "matching regex" in reason:
+            return f"malformed. {declared.__metadata__[0].description}"
+        if "enum value" in reason:
+            return f"must be {' or '.join(get_args(declared.__origin__))}"
+        return reason
 
     @property
     def is_sqlite(self) -> bool:

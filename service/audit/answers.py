@@ -106,9 +106,10 @@ def same_scope() -> Examination:
         subject="idempotency scopes",
         counted="SELECT COUNT(*) FROM idempotency_records",
         source="(SELECT scope_hash, COUNT(*) AS times FROM idempotency_records GROUP BY scope_hash "
-        "HAVING COUNT(*) > 1) d JOIN idempotency_records k ON k.scope_hash = d.scope_hash",
-        facts={"account_id": "k.account_id", "record_id": "k.id", "times": "d.times"},
+        "HAVING COUNT(*) > 1) d",
+        # Joining the records again, for their account, would make MariaDB sort them all.
+        facts={"account_id": "NULL", "scope": "HEX(d.scope_hash)", "times": "d.times"},
         rules=[
-            Rule("R3", "a key has one record", "d.times > 1", "record {record_id} is one of {times} of the same key")
+            Rule("R3", "a key has one record", "d.times > 1", "{times} records are of the key with scope hash {scope}")
         ],
     )

@@ -148,9 +148,9 @@ def same_version() -> Examination:
         subject="versions",
         counted="SELECT COUNT(*) FROM messages",
         source="(SELECT subject_id, version, COUNT(*) AS times FROM messages GROUP BY subject_id, version "
-        "HAVING COUNT(*) > 1) d JOIN messages m ON m.subject_id = d.subject_id AND m.version = d.version",
+        "HAVING COUNT(*) > 1) d",
         facts={
-            "account_id": "m.account_id",
+            "account_id": "NULL",  # joining the messages again would make MariaDB sort them all
             "subject_id": "d.subject_id",
             "version": "d.version",
             "times": "d.times",

@@ -35,7 +35,7 @@ async def commit(store: "Store", transaction: Transaction, marker: bytes) -> Non
     Raises Conflict or Disconnected (it is not), CommitUnknown.
     """
     if not transaction.has_written:
-        await transaction.driver.rollback()
+        await transaction.roll_back()
         return
     await _insert_marker(transaction, marker)
     session_id = transaction.driver.session_id
@@ -65,6 +65,7 @@ async def _insert_marker(transaction: Transaction, marker: bytes) -> None:
 async def _was_committed(store: "Store", lost: Transaction, marker: bytes, session_id: int | None) -> bool:
     """Whether the transaction of `marker` is durable; asked until the deadline. Raises CommitUnknown."""
     await lost.connection.invalidate()
+    store.distrust_connections()
     loop = asyncio.get_running_loop()
     until = loop.time() + store.settings.deadline_seconds
     while loop.time() < until:
@@ -94,7 +95,7 @@ async def _ask(store: "Store", marker: bytes) -> bool:
         return False
     finally:
         # The marker of a transaction that did not happen must not stay behind.
-        await transaction.driver.rollback()
+        await transaction.roll_back()
         await transaction.connection.close()
 
 

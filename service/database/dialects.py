@@ -1,9 +1,11 @@
 """What differs between SQLite and the MySQL family, in one place: placeholders, clock, locks, session setup."""
 
+import time
 from typing import Any
 
 import msgspec
 from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from service.settings import Settings
@@ -44,6 +46,30 @@ def mysql_session_statement(settings: Settings) -> str:
         f"SET SESSION innodb_lock_wait_timeout = {settings.lock_wait_seconds}, wait_timeout = {IDLE_SECONDS}, "
         f"sql_mode = '{SQL_MODE}', time_zone = '+00:00'"
     )
+
+
+class Trust:
+    """Which pooled connections are believed to live: those that were made after one last died."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+
+    def withdraw(self) -> None:
+        """All that were made until now are not believed in any more."""
+        self._since = time.monotonic()
+
+    def watch(self, engine: AsyncEngine) -> None:
+        """From now on the engine's pool gives out trusted connections only."""
+
+        def note(_connection: object, record: Any) -> None:  # noqa: ANN401 - the pool's own type
+            record.info["made_at"] = time.monotonic()
+
+        def look(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401
+            if record.info["made_at"] < self._since:
+                raise InvalidatePoolError
+
+        event.listen(engine.sync_engine, "connect", note)
+        event.listen(engine.sync_engine, "checkout", look)
 
 
 def create_mysql_engine(settings: Settings, *, autocommit: bool) -> AsyncEngine:

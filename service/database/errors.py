@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 from typing import Final
 
+from asyncmy.errors import InternalError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -80,6 +81,7 @@ MYSQL_UNREACHABLE: Final = frozenset(
         28,  # no space left on device
         1021,  # disk full
         1026,  # error writing file
+        1030,  # error of the storage engine, a full disk among them
         1040,  # too many connections
         1041,  # out of memory
         1044,
@@ -92,13 +94,18 @@ MYSQL_UNREACHABLE: Final = frozenset(
         1160,
         1161,
         1203,
+        1206,  # no room for more row locks
         1226,
         1290,  # read-only server
+        1637,  # too many transactions at once
         1792,
         1836,
+        1969,  # longer than the server allows (MariaDB)
         2002,
         2003,  # cannot connect
         2005,
+        3024,  # longer than the server allows
+        3032,  # server in offline mode
         3100,
     }
 )
@@ -130,7 +137,9 @@ def error_code(error: BaseException | None) -> int | None:
     return arguments[0] if arguments and isinstance(arguments[0], int) else None
 
 
-def _translate_mysql(cause: BaseException | None, error: BaseException) -> BaseException:
+def _translate_mysql(  # noqa: PLR0911 - one return a kind
+    cause: BaseException | None, error: BaseException
+) -> BaseException:
     code = error_code(cause)
     text = f"error {code}"
     if code in MYSQL_DUPLICATES:
@@ -141,6 +150,8 @@ def _translate_mysql(cause: BaseException | None, error: BaseException) -> BaseE
         return Disconnected(text)
     if code in MYSQL_UNREACHABLE:
         return StoreUnreachable(text)
+    if code is None and isinstance(cause, InternalError):  # the packets of the connection are out of order
+        return Disconnected("broken protocol")
     if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(cause, (OSError, EOFError))):
         return Disconnected(text)
     return error

@@ -31,6 +31,8 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._file_lock: FileLock | None = None
+        self._trust = dialects.Trust()
+        self._patience_seconds = None if settings.is_sqlite else settings.deadline_seconds
         if settings.is_sqlite:
             self.dialect = dialects.SQLITE
             path = Path(make_url(settings.database_url).database or "").absolute()
@@ -42,6 +44,8 @@ class Store:
             self.dialect = dialects.MYSQL
             self._writers = dialects.create_mysql_engine(settings, autocommit=False)
             self._readers = dialects.create_mysql_engine(settings, autocommit=True)
+            self._trust.watch(self._writers)
+            self._trust.watch(self._readers)
 
     @property
     def is_sqlite(self) -> bool:
@@ -68,14 +72,14 @@ class Store:
     @asynccontextmanager
     async def _transaction(self, marker: bytes) -> AsyncIterator[Transaction]:
         connection = await self._connect(self._writers)
-        transaction = Transaction(connection, self.dialect)
+        transaction = Transaction(connection, self.dialect, self._patience_seconds)
         try:
             if self.is_sqlite:
                 await transaction.rows("BEGIN IMMEDIATE")
             yield transaction
             await commit(self, transaction, marker)
         except BaseException as error:
-            await _roll_back(transaction, error)
+            await self._roll_back(transaction, error)
             raise
         finally:
             await connection.close()
@@ -84,20 +88,20 @@ class Store:
     async def read(self) -> AsyncIterator[Transaction]:
         """A connection for single SELECTs; each sees what is committed when it starts."""
         connection = await self._connect(self._readers)
-        reader = Transaction(connection, self.dialect)
+        reader = Transaction(connection, self.dialect, self._patience_seconds)
         try:
             yield reader
         except BaseException as error:
-            await _roll_back(reader, error)
+            await self._roll_back(reader, error)
             raise
         finally:
             await connection.close()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Transaction]:
-        """A connection whose SELECTs all see one and the same state of the whole database."""
+        """A connection whose SELECTs all see one and the same state of the whole database, and may take long."""
         connection = await self._connect(self._writers if not self.is_sqlite else self._readers)
-        transaction = Transaction(connection, self.dialect)
+        transaction = Transaction(connection, self.dialect, None)
         try:
             if self.is_sqlite:
                 await transaction.rows("BEGIN")
@@ -106,7 +110,7 @@ class Store:
                 await transaction.change("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             yield transaction
         finally:
-            await transaction.driver.rollback()
+            await transaction.roll_back()
             await connection.close()
 
     @asynccontextmanager
@@ -116,19 +120,41 @@ class Store:
         try:
             yield session
         finally:
-            await session.driver.rollback()
+            await session.roll_back()
             await session.connection.close()
 
     async def fresh_transaction(self) -> Transaction:
         """A connection outside every wait for the pool's oldest; the caller closes it. For looking up a lost COMMIT."""
-        return Transaction(await self._connect(self._writers), self.dialect)
+        return Transaction(await self._connect(self._writers), self.dialect, self._patience_seconds)
+
+    def distrust_connections(self) -> None:
+        """One of them has died: make each anew before it is used again. What ended one has probably ended all."""
+        self._trust.withdraw()
 
     async def _connect(self, engine: AsyncEngine) -> AsyncConnection:
         try:
-            return await engine.connect()
+            # The driver's own time-out ends before the server's greeting, which one that hangs never sends.
+            async with asyncio.timeout(self.settings.deadline_seconds):
+                return await engine.connect()
         except Exception as error:
             meant = translate(error)
             raise StoreUnreachable(str(meant)) from error
+
+    async def _roll_back(self, transaction: Transaction, error: BaseException) -> None:
+        """Leave no trace of the transaction. A cancelled one may have an answer under way.
+
+        Its connection is thrown away.
+        """
+        if isinstance(error, Disconnected):
+            self.distrust_connections()
+        try:
+            if isinstance(error, (asyncio.CancelledError, Disconnected, StoreUnreachable)):
+                await transaction.connection.invalidate()
+            else:
+                await transaction.roll_back()
+        except Exception as failure:  # noqa: BLE001 - the first error is the one that counts
+            log.info("rollback_failed", error=type(failure).__name__)
+            await transaction.connection.invalidate()
 
     async def close(self) -> None:
         """Close all connections; on SQLite under the writers' lock, since the last close checkpoints."""
@@ -142,21 +168,6 @@ class Store:
         finally:
             self._file_lock.release()
             self._file_lock.close()
-
-
-async def _roll_back(transaction: Transaction, error: BaseException) -> None:
-    """Leave no trace of the transaction. A cancelled one may have an answer under way.
-
-    Its connection is thrown away.
-    """
-    try:
-        if isinstance(error, (asyncio.CancelledError, Disconnected, StoreUnreachable)):
-            await transaction.connection.invalidate()
-        else:
-            await transaction.driver.rollback()
-    except Exception as failure:  # noqa: BLE001 - the first error is the one that counts
-        log.info("rollback_failed", error=type(failure).__name__)
-        await transaction.connection.invalidate()
 
 
 async def open_store(settings: Settings) -> Store:

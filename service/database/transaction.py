@@ -4,7 +4,8 @@ SQL is written once with `?` and positional values. Texts go in and come out as 
 Every driver's error leaves here as a StoreError.
 """
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.clock import now_ms
 from service.database.dialects import Dialect
 from service.database.drivers import Row, Values, driver_of
-from service.database.errors import translate
+from service.database.errors import Disconnected, translate
 
 T = TypeVar("T")
 
@@ -22,30 +23,28 @@ LIST_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
 class Transaction:
-    """A connection with what the dialect differs in. Begun and ended by `store.py` alone."""
+    """A connection with what the dialect differs in. Begun and ended by `store.py` alone.
 
-    __slots__ = ("connection", "dialect", "driver", "has_written")
+    A server that says nothing for `patience_seconds` after a statement counts as gone, as if the connection had died.
+    """
 
-    def __init__(self, connection: AsyncConnection, dialect: Dialect) -> None:
+    __slots__ = ("connection", "dialect", "driver", "has_written", "patience_seconds")
+
+    def __init__(self, connection: AsyncConnection, dialect: Dialect, patience_seconds: float | None) -> None:
         self.connection = connection
         self.dialect = dialect
+        self.patience_seconds = patience_seconds
         self.driver = driver_of(connection)
         self.has_written = False
 
     async def rows(self, sql: str, values: Values = ()) -> Sequence[Row]:
         """All rows of a SELECT."""
-        try:
-            return await self.driver.rows(for_driver(sql, self.dialect.placeholder), values)
-        except Exception as error:
-            raise translate(error) from error
+        return await self._answer(self.driver.rows(for_driver(sql, self.dialect.placeholder), values))
 
     async def change(self, sql: str, values: Values = ()) -> int:
         """Run an UPDATE or DELETE; the number of rows that it matched, changed or not."""
         self.has_written = True
-        try:
-            return await self.driver.change(for_driver(sql, self.dialect.placeholder), values)
-        except Exception as error:
-            raise translate(error) from error
+        return await self._answer(self.driver.change(for_driver(sql, self.dialect.placeholder), values))
 
     async def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Values]) -> None:
         """Insert all rows in one round trip where the server can.
@@ -61,11 +60,22 @@ class Transaction:
             columns = tuple(columns[place] for place in kept)
             rows = [tuple(row[place] for place in kept) for row in rows]
         sql = insert_statement(table, columns, self.dialect.placeholder)
+        if len(rows) == 1:
+            await self._answer(self.driver.change(sql, rows[0]))
+        else:
+            await self._answer(self.driver.many(sql, rows))
+
+    async def roll_back(self) -> None:
+        """ROLLBACK."""
+        await self._answer(self.driver.rollback())
+
+    async def _answer(self, statement: Awaitable[T]) -> T:
+        """What the server says to a statement; every error as what it means."""
         try:
-            if len(rows) == 1:
-                await self.driver.change(sql, rows[0])
-            else:
-                await self.driver.many(sql, rows)
+            async with asyncio.timeout(self.patience_seconds):
+                return await statement
+        except TimeoutError as error:
+            raise Disconnected(f"no answer in {self.patience_seconds} s") from error
         except Exception as error:
             raise translate(error) from error
 

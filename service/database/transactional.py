@@ -23,11 +23,16 @@ def transactional(
 ) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
     """Make a use case of (transaction, …) one of (store, …): begun, committed, run anew when another was first.
 
-    The use case must do nothing outside its transaction. Raises what it raises, and StoreUnavailable.
+    It is not begun again past the deadline. The use case must do nothing outside its transaction. Raises what it
+    raises, and StoreUnavailable.
     """
 
     async def run(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + store.settings.deadline_seconds
         for attempt in range(ATTEMPTS):
+            if attempt and loop.time() >= until:
+                break
             try:
                 async with store.begin(new_id()) as transaction:
                     return await use_case(transaction, *args, **kwargs)

@@ -336,7 +336,7 @@ OFFENCES = [
     ),
     Offence(
         "a key has one record",
-        "is one of 2 of the same key",
+        "2 records are of the key with scope hash 0000",
         f"UPDATE idempotency_records SET scope_hash = {NOWHERE} WHERE id IN ({{held_record}}, {{refused_record}})",
     ),
     Offence(

@@ -1,6 +1,5 @@
 """The tables that the README must have, made from the code. `python -m tests.house.tables` puts them into it."""
 
-import re
 from collections.abc import Sequence
 
 import msgspec
@@ -54,11 +53,10 @@ def write_into_readme() -> None:
     """Replaces what stands between the markers."""
     text = README.read_text()
     for name, table in TABLES.items():
-        block = f"<!-- {name} -->\n{table()}\n<!-- /{name} -->"
-        text, count = re.subn(
-            rf"<!-- {name} -->.*?<!-- /{name} -->", lambda _, block=block: block, text, flags=re.DOTALL
-        )
-        assert count == 1, f"README.md has {count} blocks <!-- {name} --> … <!-- /{name} -->, it must have one"
+        before, begin, rest = text.partition(f"<!-- {name} -->")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        assert end, f"README.md has no <!-- {name} --> … <!-- /{name} -->"
+        text = f"{before}{begin}\n{table()}\n{end}{after}"
     README.write_text(text)
 
 

@@ -15,9 +15,10 @@ from tests.house.tree import ROOT, documents, project_files, python_files, shown
 CODE = re.compile(r"```.*?\n(?P<block>.*?)```|`(?P<span>[^`\n]+)`", re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 MAKE = re.compile(r"\bmake ([a-z]+)")
-# At the start of a line of code, after a prompt and assignments, or after another command.
+# At the start of a line of code, after a prompt and assignments, after another command or in `$(…)`.
 HOLDFAST = re.compile(
-    r"(?:^|&&|\|) *(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S*bin/)?(?:holdfast|python -m service)((?: +[^\s|;&`]+)+)", re.MULTILINE
+    r"(?:^|&&|\||\$\() *(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S*bin/)?(?:holdfast|python -m service)((?: +[^\s|;&`)]+)+)",
+    re.MULTILINE,
 )
 SETTING = re.compile(rf"\b{PREFIX}[A-Z_]+\b")
 TEST_SETTINGS = re.compile(rf"{PREFIX}TEST_[A-Z_]+")

@@ -1,4 +1,4 @@
-"""Verbs that contradict each other on one reservation, and the clock: one chain of versions, no unit lost (R4 to R6)."""
+"""Verbs that contradict each other on one reservation, and the clock: one chain of versions, no unit lost (R4-R6)."""
 
 import random
 from collections import Counter
@@ -64,9 +64,7 @@ def test_confirm_release_extend_and_cancel_at_once_make_one_chain(callers: list[
 def test_one_of_many_actions_on_one_version_wins(callers: list[Account]) -> None:
     put_stock(callers[0], on_hand=10)
     reference = held(callers[0], UNIT)["reference"]
-    answers = crowd(
-        callers, 40, lambda caller, number: act(caller, reference, VERBS[number // 2 % 3], if_match='"1"')
-    )
+    answers = crowd(callers, 40, lambda caller, number: act(caller, reference, VERBS[number // 2 % 3], if_match='"1"'))
     counted = statuses(answers)
     assert counted == {200: 1, 412: 39}
     assert len(assert_one_chain(callers[0], reference)) == 2

@@ -2,6 +2,7 @@
 
 import random
 from threading import Event, Thread
+from typing import Self
 
 from tests.accounts import Account
 from tests.api.contract import refused
@@ -31,7 +32,7 @@ class Watcher:
         while not self._over.is_set():
             self.seen.append(stock_counts(self._account))
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

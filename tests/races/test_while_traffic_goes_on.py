@@ -22,7 +22,9 @@ class Reader:
         self.messages: list[dict[str, Any]] = []
 
     def read_page(self, limit: int = 50) -> int:
-        query: dict[str, str | int] = {"limit": limit} if self._after is None else {"limit": limit, "after": self._after}
+        query: dict[str, str | int] = {"limit": limit}
+        if self._after is not None:
+            query["after"] = self._after
         response = self._account.http.get("/v1/messages", params=query)
         assert response.status_code == 200, response.text
         page = response.json()

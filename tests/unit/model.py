@@ -5,8 +5,8 @@ of bookings each time it is asked. A refused command is undone by going back to 
 (`final`), one category a row, one section, the default location.
 """
 
-from copy import deepcopy
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from service.inventory.seating import SeatingPlan, SeatPosition
@@ -209,7 +209,7 @@ class Model:
         """What an old one bars: nothing, if the end of all holds would not be enough for it."""
         if self.is_closed(booking.wants):
             return set()
-        everything = deepcopy(self)
+        everything = copy(self)
         everything.bookings = [b for b in everything.bookings if b.state == "confirmed"]
         if everything.fit(booking.wants, set()) is None:
             return set()
@@ -237,16 +237,24 @@ class Model:
             if fingerprint == key.fingerprint:
                 return told
             return "idempotency-key-reused" if self.exists(command) else "not-found"
-        before = deepcopy(self.__dict__)
+        before = self.copied()
         self.freed = set()
         try:
             told = getattr(self, f"on_{type(command).__name__}")(command)
         except No as no:
             told = str(no)
-            self.__dict__.update(before)
+            vars(self).update(before)
         if key is not None and told not in {"not-found", "invalid-request"}:
             self.answers[key.scope_hash] = (key.fingerprint, told)
         return told
+
+    def copied(self) -> dict[str, Any]:
+        """Everything, as it can be gone back to."""
+        before = {name: copy(value) for name, value in vars(self).items()}
+        before["bookings"] = [
+            replace(booking, parts=[replace(part) for part in booking.parts]) for booking in self.bookings
+        ]
+        return before
 
     def exists(self, command: c.Command) -> bool:
         if not isinstance(command, c.ReservationCommand):

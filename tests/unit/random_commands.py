@@ -61,7 +61,7 @@ class Chance:
     def milliseconds(self, venue: Venue) -> int:
         """To pass before the next batch: often just to the end of something, or just not."""
         ends = [row.lapses_at - venue.now for row in venue.reservations.values() if row.lapses_at is not None]
-        until = [wait for end in ends for wait in (end - 1, end) if 0 < wait]
+        until = [wait for end in ends for wait in (end - 1, end) if wait > 0]
         return self.random.choice([0, 0, *MILLISECONDS, *(until or [0] * 3)])
 
     def batch(self, venue: Venue, most: int = 4) -> list[c.Command]:

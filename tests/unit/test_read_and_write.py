@@ -5,7 +5,7 @@ records must be the same. Only the clock, the identifiers and the references are
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -24,11 +24,25 @@ from service.reservations import load
 from service.reservations.attempt import ReservationDomain
 from service.reservations.records import Reservation
 from service.settings import Settings
-from tests.unit.builders import ACCOUNT, HOLD_DEFAULTS, Venue
+from tests.unit.builders import ACCOUNT, HOLD_DEFAULTS, Venue, act, adjust_stock, hold, put_stock, seats, units
 from tests.unit.random_commands import Chance, venue
 
-TABLES = ["accounts", "events", "event_categories", "seats", "stock_items", "stock_adjustments", "reservations", "reservation_lines", "waiters", "messages", "outbox", "idempotency_records"]
-SEARCH = settings(max_examples=int(__import__("os").environ.get("N","10")), deadline=None, suppress_health_check=list(HealthCheck))
+TABLES = [
+    "accounts",
+    "events",
+    "event_categories",
+    "seats",
+    "stock_items",
+    "stock_adjustments",
+    "reservations",
+    "reservation_lines",
+    "waiters",
+    "messages",
+    "outbox",
+    "idempotency_records",
+]
+Step = tuple[float, list[c.Command]]
+SEARCH = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")
@@ -148,29 +162,72 @@ async def _reservations(reader: Transaction) -> list[Reservation]:
     return [load.reservation(row, tuple(lines[bytes(row[0])]), tuple(pools.get(bytes(row[0]), ()))) for row in rows]
 
 
+async def compare(database_settings: Settings, batches: Iterable[Step], memory: Venue) -> None:
+    """Batches with the seconds that pass before each, in both; `memory` is where it ends."""
+    store = Store(database_settings)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(load, "FRONT_ROWS", memory.front_rows)
+            database = Database(store, patch)
+            await database.fill(memory)
+            for seconds, batch in batches:
+                memory.pass_seconds(seconds)
+                memory.decide(*batch)
+                assert await database.decide(batch, memory) == memory.answers
+                await database.compare(memory)
+    finally:
+        await store.close()
+
+
+def by_chance(seed: int, length: int, memory: Venue) -> Iterator[Step]:
+    chance = Chance(seed)
+    for _ in range(length):
+        yield chance.milliseconds(memory) / 1000, chance.batch(memory)
+
+
 @SEARCH
-@given(seed=st.integers(0, 2**32), length=st.integers(1, int(__import__("os").environ.get("L","15"))), front_rows=st.sampled_from([1, 12]))
+@given(seed=st.integers(0, 2**32), length=st.integers(1, 20), front_rows=st.sampled_from([1, 12]))
 def test_attempts_on_a_database_decide_and_keep_the_same(
     database_settings: Settings, seed: int, length: int, front_rows: int
 ) -> None:
-    async def compared() -> None:
-        store = Store(database_settings)
-        try:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(load, "FRONT_ROWS", front_rows)
-                await follow(Database(store, patch))
-        finally:
-            await store.close()
+    memory = venue()
+    memory.front_rows = front_rows
+    asyncio.run(compare(database_settings, by_chance(seed, length, memory), memory))
 
-    async def follow(database: Database) -> None:
-        memory, chance = venue(), Chance(seed)
-        memory.front_rows = front_rows
-        await database.fill(memory)
-        for _ in range(length):
-            memory.now += chance.milliseconds(memory)
-            batch = chance.batch(memory)
-            memory.decide(*batch)
-            assert await database.decide(batch, memory) == memory.answers
-            await database.compare(memory)
 
-    asyncio.run(compared())
+LAPSED = {
+    "a late confirm": (
+        [
+            (0, [hold(units(3), hold_seconds=10)]),
+            (10, [act(c.ExpireReservation, 1)]),
+            (0, [hold(units(3), hold_seconds=10)]),
+            (10, [act(c.ConfirmReservation, 1, late="if_available")]),
+        ],
+        ["confirmed", "expired"],
+    ),
+    "a hold behind a count that is lowered": (
+        [(0, [hold(units(2), hold_seconds=10)]), (10, [put_stock(2), hold(units(2))])],
+        ["expired", "held"],
+    ),
+    "a hold behind an adjustment": (
+        [(0, [hold(units(2), hold_seconds=10)]), (10, [adjust_stock(-2, "d-1"), hold(units(2))])],
+        ["expired", "held"],
+    ),
+    "a hold behind one who waits": (
+        [
+            (0, [hold(units(2), hold_seconds=10), hold(seats("A1"))]),
+            (0, [hold(units(1), seats("A1"), wait=True)]),
+            (10, [act(c.ReleaseReservation, 2), hold(units(2))]),
+        ],
+        ["expired", "released", "held", "held"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("batches", "states"), LAPSED.values(), ids=LAPSED)
+def test_stock_that_falls_short_within_a_batch_finds_the_lapsed_holds_on_it(
+    database_settings: Settings, batches: list[Step], states: list[str]
+) -> None:
+    memory = venue()
+    asyncio.run(compare(database_settings, batches, memory))
+    assert [row.state for row in memory.reservations.values()] == states

@@ -114,9 +114,10 @@ class _Planner:
         missed = work.misses.get(miss)
         chosen = choose_seats(work, event, wanted, self._is_free) if missed is None else None
         if chosen is None:
-            available = self._count_free(wanted, event) if missed is None else missed
             # Only what holds for the commands behind, too: this one's own changes may be dropped.
-            if not self.picked and not self.barrier and not work.seats.own:
+            shared = not self.picked and not self.barrier and not work.seats.own
+            available = missed if shared and missed is not None else self._count_free(wanted, event)
+            if shared:
                 work.misses[miss] = available
             self.unavailable.append(
                 UnavailableBest(line=wanted.number, event=wanted.event, requested=wanted.quantity, available=available)

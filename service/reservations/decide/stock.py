@@ -69,13 +69,9 @@ def adjust_stock(work: Snapshot, command: AdjustStock, barrier_ms: int) -> Adjus
                 reference=command.reference, location=f"/v1/stock/{item.sku}?location={item.location}"
             )
         return earlier
-    after = replace(
-        item,
-        on_hand=item.on_hand + command.delta,
-        version=item.version + 1,
-        definition_version=item.definition_version + 1,
-    )
-    _check_claimed(after, "adjust")
+    wanted = replace(item, on_hand=item.on_hand + command.delta)
+    _check_claimed(wanted, "adjust")
+    after = replace(wanted, version=item.version + 1, definition_version=item.definition_version + 1)
     if command.delta > 0:
         work.free(after.id)
     _changed(work, after, command, command.reference)

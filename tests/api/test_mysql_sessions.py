@@ -1,0 +1,141 @@
+"""Sessions on the MySQL family: what each connection must have set, and that a start is refused where it is not so.
+
+The settings are part of the proof (no lost update, no silent cut of a text, no lock kept for hours), so each is changed
+in a real session, as a proxy or an administrator would, and must be found out.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from sqlalchemy import make_url
+
+from service.database.session import SessionError, verify_session
+from service.database.store import Store, open_store
+from service.database.transaction import Transaction
+from service.ids import new_id
+from service.settings import Settings
+from tests.servers import MysqlServer
+
+WANTED = {
+    "innodb_lock_wait_timeout": "7",
+    "time_zone": "+00:00",
+    "wait_timeout": "30",
+}
+
+
+@pytest.fixture
+async def store(mysql_server: MysqlServer) -> AsyncIterator[Store]:
+    """A store on an empty database, which waits for locks for as long as nobody waits by default."""
+    url = mysql_server.new_database()
+    settings = msgspec.structs.replace(Settings(), database_url=url, lock_wait_seconds=7)
+    opened = await open_store(settings)
+    yield opened
+    await opened.close()
+    mysql_server.drop_database(url)
+
+
+async def variables(session: Transaction) -> dict[str, str]:
+    rows = await session.rows("SHOW SESSION VARIABLES")
+    return {_text(name): _text(value) for name, value in rows}
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def isolation(found: dict[str, str]) -> str:
+    """MariaDB before 11.1 has only the older name."""
+    return found.get("transaction_isolation") or found["tx_isolation"]
+
+
+async def test_every_connection_has_the_settings_that_the_design_relies_on(store: Store) -> None:
+    async with store.begin(new_id()) as writer:
+        of_writer = await variables(writer)
+    async with store.read() as reader:
+        of_reader = await variables(reader)
+    for found in (of_writer, of_reader):
+        assert {name: found[name] for name in WANTED} == WANTED
+        assert "STRICT_TRANS_TABLES" in found["sql_mode"].split(",")
+    assert (isolation(of_writer), of_writer["autocommit"]) == ("READ-COMMITTED", "OFF")
+    assert of_reader["autocommit"] == "ON", "a reader that keeps a snapshot never sees what is new"
+
+
+WRONG = {
+    "innodb_lock_wait_timeout": "50",
+    "time_zone": "'+02:00'",
+    "wait_timeout": "28800",
+    "sql_mode": "'NO_ENGINE_SUBSTITUTION'",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG.items(), ids=WRONG)
+async def test_session_with_another_setting_is_refused_by_its_name(store: Store, name: str, value: str) -> None:
+    async with store.write_session() as session:
+        await verify_session(session, store.settings)
+        await session.rows(f"SET SESSION {name} = {value}")
+        with pytest.raises(SessionError, match=f"{name} is .*, must"):
+            await verify_session(session, store.settings)
+
+
+async def test_session_that_would_keep_an_old_snapshot_is_refused(store: Store) -> None:
+    async with store.write_session() as session:
+        await session.rows("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with pytest.raises(SessionError, match="transaction_isolation is 'REPEATABLE-READ', must be 'READ-COMMITTED'"):
+            await verify_session(session, store.settings)
+
+
+@asynccontextmanager
+async def rewriting_proxy(url: str, said: bytes, made_of_it: bytes) -> AsyncIterator[str]:
+    """URL of a proxy in front of the server, one that tells it something else than what the service said."""
+    assert len(said) == len(made_of_it), "packets know their length"
+    upstream = make_url(url)
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data.replace(said, made_of_it))
+        writer.close()
+        await writer.wait_closed()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(asyncio.current_task())
+        server_reader, server_writer = await asyncio.open_connection(upstream.host, upstream.port)
+        await asyncio.gather(pump(reader, server_writer), pump(server_reader, writer))
+
+    served: list[asyncio.Task[None] | None] = []
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        yield upstream.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
+        await asyncio.wait([task for task in served if task])
+
+
+@pytest.mark.parametrize(
+    ("said", "made_of_it", "words"),
+    [
+        (b"wait_timeout = 30", b"wait_timeout = 99", "wait_timeout is '99', must be '30'"),
+        (b"'+00:00'", b"'+02:00'", "time_zone is '+02:00', must be '+00:00'"),
+        (b"STRICT_TRANS_TABLES,", b"                    ", "must contain STRICT_TRANS_TABLES"),
+        (b"READ COMMITTED", b"SERIALIZABLE  ", "transaction_isolation is 'SERIALIZABLE', must be 'READ-COMMITTED'"),
+    ],
+)
+async def test_store_behind_a_proxy_that_changes_its_sessions_is_not_opened(
+    mysql_server: MysqlServer, said: bytes, made_of_it: bytes, words: str
+) -> None:
+    url = mysql_server.new_database()
+    async with rewriting_proxy(url, said, made_of_it) as proxied:
+        with pytest.raises(SessionError, match=re.escape(words)):
+            await open_store(msgspec.structs.replace(Settings(), database_url=proxied))
+    mysql_server.drop_database(url)
+
+
+async def test_url_cannot_undo_what_the_service_asks_of_its_sessions(mysql_server: MysqlServer) -> None:
+    url = mysql_server.new_database()
+    settings = msgspec.structs.replace(Settings(), database_url=f"{url}?init_command=SET%20SESSION%20wait_timeout=99")
+    opened = await open_store(settings)
+    async with opened.write_session() as session:
+        await verify_session(session, settings)
+    await opened.close()
+    mysql_server.drop_database(url)

@@ -1,0 +1,102 @@
+"""Hot rows: conflicts counted, forgotten with time, remembered under the lanes that met them, in bounded memory."""
+
+import pytest
+
+from service.engine import hot_rows
+from service.engine.hot_rows import HotRows, Row
+
+SEAT: Row = ("seats", b"seat-0000000000a")
+STOCK: Row = ("stock_items", b"stock-000000000a")
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def rows(time: Time) -> HotRows:
+    return HotRows(threshold=3, clock=time)
+
+
+def conflicts(rows: HotRows, count: int, row: Row = STOCK, *lanes: str) -> None:
+    for _ in range(count):
+        rows.note([row], lanes or ["lane"])
+
+
+@pytest.mark.parametrize(("count", "hot"), [(0, []), (2, []), (3, [STOCK]), (9, [STOCK])])
+def test_row_is_hot_from_the_threshold_on(rows: HotRows, count: int, hot: list[Row]) -> None:
+    conflicts(rows, count)
+    assert rows.hot() == hot
+
+
+@pytest.mark.parametrize(("seconds", "hot"), [(0.0, True), (5.0, True), (10.0, True), (10.1, False), (60.0, False)])
+def test_row_that_stays_calm_cools_down_by_halves_of_five_seconds(
+    rows: HotRows, time: Time, seconds: float, hot: bool
+) -> None:
+    conflicts(rows, 12)
+    time.now += seconds
+    assert (rows.hot() == [STOCK]) == hot
+    assert (rows.among(["lane"]) == {STOCK}) == hot
+
+
+def test_slow_conflicts_never_make_a_row_hot(rows: HotRows, time: Time) -> None:
+    for _ in range(100):
+        conflicts(rows, 1)
+        time.now += 10
+    assert rows.hot() == []
+
+
+def test_quick_conflicts_keep_it_hot(rows: HotRows, time: Time) -> None:
+    for _ in range(20):
+        conflicts(rows, 1)
+        time.now += 1
+    assert rows.hot() == [STOCK]
+
+
+def test_lane_asks_for_the_hot_rows_that_it_has_met_and_no_others(rows: HotRows) -> None:
+    conflicts(rows, 3, STOCK, "tea", "both")
+    conflicts(rows, 3, SEAT, "final", "both")
+    conflicts(rows, 1, ("seats", b"seat-0000000000b"), "both")
+    assert rows.among(["tea"]) == {STOCK}
+    assert rows.among(["both"]) == {STOCK, SEAT}
+    assert rows.among(["final", "tea"]) == {STOCK, SEAT}
+    assert rows.among(["elsewhere"]) == frozenset()
+
+
+def test_conflict_without_a_known_row_counts_for_none(rows: HotRows) -> None:
+    """1062 and 1213 do not say which row."""
+    for _ in range(9):
+        rows.note([], ["lane"])
+    assert rows.hot() == []
+    assert rows.among(["lane"]) == frozenset()
+
+
+def test_cold_rows_are_forgotten_when_there_are_many(
+    rows: HotRows, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hot_rows, "REMEMBERED_MOST", 50)
+    for number in range(500):
+        rows.note([("seats", number.to_bytes(16))], [f"lane {number}"])
+        time.now += 1
+    assert len(rows._scores) <= 51
+    assert len(rows._rows_of) <= 51
+
+
+def test_hot_row_that_any_number_of_lanes_meet_keeps_memory_bounded(
+    rows: HotRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An action whose reservation was made elsewhere comes under its own reference."""
+    monkeypatch.setattr(hot_rows, "REMEMBERED_MOST", 50)
+    for number in range(500):
+        rows.note([STOCK], [f"reference {number}"])
+    assert len(rows._rows_of) <= 50
+    assert rows.among(["reference 499"]) == {STOCK}
