@@ -1,8 +1,8 @@
 """`make bench`: throughput as ratios to the no-op endpoint of the same app, on this machine and in this one run.
 
 `POST /bench/echo` authenticates, decodes, fingerprints and answers with as many bytes as a hold, without the database.
-Rounds are interleaved and each figure is the median of its rounds' ratios, so that a machine whose speed drifts does not
-decide. Everything runs on loopback: a private MySQL-family server with durable commits, and a SQLite file.
+Rounds are interleaved and each figure is the median of its rounds' ratios, so that a machine whose speed drifts does
+not decide. Everything runs on loopback: a private MySQL-family server with durable commits, and a SQLite file.
 """
 
 import argparse
@@ -57,7 +57,10 @@ class Bench:
         """Send `requests` from another process; every answer must have the expected status."""
         plan = Plan(self._host, self._port, self._venue.api_key, self._options.connections, requests)
         done = subprocess.run(
-            [sys.executable, "-m", "loadtests.generator"], input=msgspec.json.encode(plan), capture_output=True, check=False
+            [sys.executable, "-m", "loadtests.generator"],
+            input=msgspec.json.encode(plan),
+            capture_output=True,
+            check=False,
         )
         if done.returncode:
             sys.exit(f"the load generator failed:\n{done.stderr.decode()}")
@@ -69,7 +72,9 @@ class Bench:
     def holds(self, path: str = "/v1/reservations") -> list[Request]:
         """Holds of seats that nobody holds yet, under fresh keys."""
         seats = self._venue.take(self._options.requests)
-        return [Request("POST", path, _hold_of(event, seat), f"bench-{random.getrandbits(64):x}") for event, seat in seats]
+        return [
+            Request("POST", path, _hold_of(event, seat), f"bench-{random.getrandbits(64):x}") for event, seat in seats
+        ]
 
     def echoes(self) -> list[Request]:
         return [msgspec.structs.replace(request, path="/bench/echo") for request in self._example_holds()]
@@ -80,7 +85,9 @@ class Bench:
 
 
 def _hold_of(event: str, seat: str) -> str:
-    return json.dumps({"lines": [{"event": event, "seats": [seat]}], "customer": "c-77", "metadata": {"channel": "app"}})
+    return json.dumps(
+        {"lines": [{"event": event, "seats": [seat]}], "customer": "c-77", "metadata": {"channel": "app"}}
+    )
 
 
 def measure(bench: Bench, store: str, rounds: int, *, replays: bool, tell: Callable[[str], None]) -> list[Figure]:
@@ -103,7 +110,9 @@ def measure(bench: Bench, store: str, rounds: int, *, replays: bool, tell: Calla
     return [holds, replayed] if replays else [holds]
 
 
-def _on_store(database_url: str, store: str, options: argparse.Namespace, *, replays: bool, console: Console) -> list[Figure]:
+def _on_store(
+    database_url: str, store: str, options: argparse.Namespace, *, replays: bool, console: Console
+) -> list[Figure]:
     upgrade(database_url)
     environment = {"HOLDFAST_BENCH_ENDPOINTS": "1", "HOLDFAST_RATE_LIMIT_REQUESTS": "0"}
     with start_service(database_url, env=environment) as service:
@@ -111,7 +120,11 @@ def _on_store(database_url: str, store: str, options: argparse.Namespace, *, rep
         with console.status(f"{store}: loading the venue"):
             venue = load_venue(service, needed)
         figures = measure(
-            Bench(service, venue, options), store, options.rounds, replays=replays, tell=lambda text: console.print(text)
+            Bench(service, venue, options),
+            store,
+            options.rounds,
+            replays=replays,
+            tell=console.print,
         )
         audit(service)
         console.print(f"{store}: the auditor found nothing")

@@ -1,4 +1,4 @@
-"""The load generator: a fixed list of requests over a fixed number of kept-alive connections, as fast as they are answered.
+"""The load generator: a fixed list of requests over a fixed number of connections, as fast as they are answered.
 
 A process of its own, so that its work is not counted as the server's; raw sockets, since an HTTP client would cost more
 than the server that it measures. Reads a plan from standard input, writes a result to standard output, both as JSON.

@@ -1,0 +1,1 @@
+"""The contract, through HTTP, on every store."""
