@@ -33,8 +33,9 @@ log = structlog.get_logger(__name__)
 Parts = Sequence[list[Waiting[Any, Any]]]
 
 APART_AFTER = 2
-HALVED_AFTER = 5
 """Conflicts after which the commands on contested rows leave the batch."""
+HALVED_AFTER = 5
+"""Conflicts after which a batch is halved where nobody knows which rows are contested."""
 FAILURES_MAX = 2
 
 
