@@ -52,10 +52,9 @@ def test_row_15_told_to_end_under_load_it_leaves_with_0_and_loses_and_doubles_no
     leaving: RunningService, account: Account
 ) -> None:
     with Customers([account]) as customers:
-        for more in (15, 25):
-            customers.wait_for(more)
-            leave(leaving)
-            leaving.start()
+        customers.wait_for(25)
+        leave(leaving)
+        leaving.start()
         customers.wait_for(10)
     customers.settle()
 

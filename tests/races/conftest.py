@@ -13,7 +13,7 @@ import pytest
 from tests.accounts import Account, new_account
 from tests.conftest import StoreName
 from tests.races.databases import audit_now, database
-from tests.running import RunningService, start_service, start_worker
+from tests.running import RunningService, audit, start_service, start_worker
 
 # Rows become hot after two lost races: the lock of hot rows takes part in every race. (There is no Redis here.)
 ENVIRONMENT = {"HOLDFAST_HOT_ROW_CONFLICTS": "2", "HOLDFAST_SWEEP_INTERVAL_MS": "200", "HOLDFAST_LOG_LEVEL": "warning"}
@@ -37,6 +37,7 @@ def processes(request: pytest.FixtureRequest) -> Iterator[Processes]:
         for _ in range(many):
             stack.enter_context(start_worker(url, env=ENVIRONMENT))
         yield Processes(url, services)
+        audit(url)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Databases of the race and fault tests, and the auditor's verdict on them.
 
 `audit_now` is the same auditor as `holdfast audit`, asked in this process: after each of many short tests a new
-interpreter would take longer than the test. The command itself is run on each database when its tests are over.
+interpreter would take longer than the test. The command itself judges the databases of the races.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from service.audit import audit as examine
 from tests.accounts import on_store
 from tests.conftest import StoreName
 from tests.process import make_directory, remove_directory
-from tests.running import audit, upgrade
+from tests.running import upgrade
 from tests.servers.mysql import MysqlDatabases
 
 
@@ -24,7 +24,7 @@ def sqlite_database() -> Iterator[str]:
         url = f"sqlite+aiosqlite:///{directory}/holdfast.sqlite3"
         upgrade(url)
         yield url
-        audit(url)
+        audit_now(url)
     finally:
         remove_directory(directory)
 
@@ -36,7 +36,7 @@ def mysql_database(server: MysqlDatabases) -> Iterator[str]:
     try:
         upgrade(url)
         yield url
-        audit(url)
+        audit_now(url)
     finally:
         server.drop_database(url)
 
