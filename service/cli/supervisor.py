@@ -1,4 +1,4 @@
-"""uvicorn's supervisor of several server processes, and what it leaves open: processes that die while they are asked."""
+"""uvicorn's supervisor of several server processes, and what it leaves open: processes that die while being asked."""
 
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors import Multiprocess

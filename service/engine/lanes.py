@@ -70,6 +70,7 @@ class Lanes(Generic[C, A]):
 
     def _count(self, waiting: Waiting[C, A], change: int) -> None:
         self._inside += change
+        QUEUE_DEPTH.inc(change)
         self._by_account[waiting.account_id] += change
         if not self._by_account[waiting.account_id]:
             del self._by_account[waiting.account_id]
@@ -84,10 +85,7 @@ class Lanes(Generic[C, A]):
             await wake.wait()
             wake.clear()
             while queue and not self._ended:
-                QUEUE_DEPTH.set(self._inside)
                 await self._runner.run(self._take(queue))
-            await asyncio.sleep(0)  # answers are counted out by their callbacks, which run next
-            QUEUE_DEPTH.set(self._inside)
 
     def _take(self, queue: deque[Waiting[C, A]]) -> list[Waiting[C, A]]:
         """What runs now: in order of arrival, within the bounds of commands, rows and bytes; at least one."""

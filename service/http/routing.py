@@ -22,7 +22,30 @@ SHOWN_MAX: Final = 200
 
 
 def route_handlers(endpoints: Sequence[Endpoint]) -> list[HTTPRouteHandler]:
-    return [_route_handler(each) for each in endpoints]
+    methods: dict[str, list[str]] = {}
+    for each in endpoints:
+        methods.setdefault(each.path, ["OPTIONS"]).append(each.method)
+    return [
+        # First, or Litestar makes its own for each path.
+        *(_options_handler(path, allowed) for path, allowed in methods.items()),
+        *(_route_handler(each) for each in endpoints),
+    ]
+
+
+def _options_handler(path: str, allowed: list[str]) -> HTTPRouteHandler:
+    """Says what may be done there. Litestar's own knows one handler of a path, not all."""
+    headers = [(b"allow", ", ".join(sorted(allowed)).encode())]
+
+    async def tell(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def handle() -> ASGIApp:
+        return tell
+
+    return HTTPRouteHandler(
+        path.replace("}", ":str}"), http_method=HttpMethod.OPTIONS, name=f"OPTIONS {path}", sync_to_thread=False
+    )(handle)
 
 
 def _route_handler(asked: Endpoint) -> HTTPRouteHandler:

@@ -11,6 +11,12 @@ from service.database.transactional import transactional
 
 PART = 500
 
+SELECT_UNSEQUENCED = """
+SELECT o.account_id, o.batch_id FROM outbox o LEFT JOIN batches b ON b.id = o.batch_id
+WHERE o.position IS NULL ORDER BY COALESCE(b.written_at, 0), o.batch_id LIMIT ?
+"""
+"""Oldest first by the database's clock; identifiers are made by hosts, whose clocks may be wrong."""
+
 
 async def sequence(store: Store) -> int:
     """Give positions to all that was committed before this call; how many batches got one."""
@@ -29,9 +35,7 @@ async def sequence(store: Store) -> int:
 async def _sequence_part(transaction: Transaction) -> int:
     # The lock: whoever updates the one row is alone until COMMIT.
     await transaction.change("UPDATE outbox_sequencer SET sequenced_at = ? WHERE id = 1", (now_ms(),))
-    rows = await transaction.rows(
-        "SELECT account_id, batch_id FROM outbox WHERE position IS NULL ORDER BY batch_id LIMIT ?", (PART,)
-    )
+    rows = await transaction.rows(SELECT_UNSEQUENCED, (PART,))
     last: dict[bytes, int] = {}
     for row in rows:
         account_id, batch_id = bytes(row[0]), bytes(row[1])

@@ -117,7 +117,7 @@ async def rewriting_proxy(url: str, said: bytes, made_of_it: bytes) -> AsyncIter
     [
         (b"wait_timeout = 30", b"wait_timeout = 99", "wait_timeout is '99', must be '30'"),
         (b"'+00:00'", b"'+02:00'", "time_zone is '+02:00', must be '+00:00'"),
-        (b"STRICT_TRANS_TABLES,", b"                    ", "must contain STRICT_TRANS_TABLES"),
+        (b"STRICT_TRANS_TABLES,", b"HIGH_NOT_PRECEDENCE,", "must contain STRICT_TRANS_TABLES"),
         (b"READ COMMITTED", b"SERIALIZABLE  ", "transaction_isolation is 'SERIALIZABLE', must be 'READ-COMMITTED'"),
     ],
 )

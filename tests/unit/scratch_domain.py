@@ -30,10 +30,14 @@ _migrated: list[bytes] = []
 
 
 class Add(msgspec.Struct, frozen=True):
-    """Change a counter; one that would fall below zero breaks its CHECK, which no rule of the business foresees."""
+    """Change a counter; one that would fall below zero breaks its CHECK, which no rule of the business foresees.
+
+    `again` inserts the counter once more: a unique key refuses it, and does not say in whose way it is.
+    """
 
     counter: str
     amount: int = 1
+    again: bool = False
 
 
 class Counters:
@@ -67,6 +71,10 @@ class Counters:
         for command in commands:
             rows[command.counter][2] += command.amount
             answers.append(rows[command.counter][2])
+        for command in commands:
+            if command.again:
+                row = (identifier(command.counter), b"", 0, 1)
+                await transaction.insert("counters", ("id", "name", "value", "version"), [row])
         for counter in sorted({command.counter for command in commands}):
             await self._write(transaction, rows[counter], commands)
         return answers
@@ -148,9 +156,16 @@ def _fill(path: Path) -> None:
     path.write_bytes(_migrated[0])
 
 
-def waiting(counter: str, amount: int = 1, *, seconds: float = 10, lane_key: Hashable = None) -> Waiting[Add, int]:
+def waiting(
+    counter: str, amount: int = 1, *, again: bool = False, seconds: float = 10, lane_key: Hashable = None
+) -> Waiting[Add, int]:
     """A command with so many seconds to its deadline, for a runner without lanes."""
     deadline = asyncio.get_running_loop().time() + seconds
     return Waiting(
-        Add(counter, amount), account_id=ACCOUNT, lane_key=lane_key or counter, weight=1, size=100, deadline=deadline
+        Add(counter, amount, again),
+        account_id=ACCOUNT,
+        lane_key=lane_key or counter,
+        weight=1,
+        size=100,
+        deadline=deadline,
     )

@@ -54,6 +54,14 @@ async def test_row_that_is_always_contested_holds_up_nobody_else(tmp_path: Path)
         assert await made.values() == {"a": 1, "b": 0, "c": 1, "d": 0}
 
 
+async def test_commands_in_the_way_of_nobody_knows_what_stand_alone_at_last(tmp_path: Path) -> None:
+    async with engine(tmp_path, conflict_retries_max=6) as made:
+        batch = [waiting("a"), waiting("b", again=True), waiting("c"), waiting("d")]
+        assert await answers(made, batch) == [1, "StoreUnavailable", 1, 1]
+        assert await made.values() == {"a": 1, "b": 0, "c": 1, "d": 1}
+        assert made.hot_rows.hot() == []
+
+
 async def test_conflicts_make_a_row_hot_for_the_lanes_that_met_it(tmp_path: Path) -> None:
     async with engine(tmp_path, hot_row_conflicts=3) as made:
         made.domain.rivals["b"] = 4
