@@ -56,7 +56,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Meta(ge=0, le=65535, description="Port of `holdfast worker`'s own /metrics on the loopback address; 0: none."),
     ] = 0
     pool_connections: Annotated[
-        int, Meta(ge=2, le=200, description="Database connections of one process, lanes included (MySQL family).")
+        int,
+        Meta(
+            ge=2,
+            le=200,
+            description="Connections in each pool of a process, for transactions and for reads (MySQL family).",
+        ),
     ] = 12
     lanes: Annotated[
         int, Meta(ge=1, le=32, description="Batches that one process runs at once (MySQL family; SQLite has one).")

@@ -114,6 +114,7 @@ def test_what_was_refused_at_its_deadline_is_done_once_when_it_comes_again(
     reference = hold(account, UNIT).json()["reference"]
     adjustment = {"reference": "delivery-77", "delta": 5, "reason": "delivered"}
     keys = [new_idempotency_key() for _ in range(6)]
+    assert put_event_named("Before")(account).status_code == 201
     requests: list[Callable[[], httpx.Response]] = [
         *(lambda key=key: hold(account, UNIT, key=key) for key in keys),
         lambda: act(account, reference, "confirm"),
@@ -131,18 +132,3 @@ def test_what_was_refused_at_its_deadline_is_done_once_when_it_comes_again(
     assert stock_counts(account) == (len(keys), 1, STOCK + 5 - len(keys) - 1)
     assert len(references(account)) == len(keys) + 1
     assert len(history(account, reference)) == 2
-
-
-def test_definition_past_its_deadline_is_refused_and_put_once_it_comes_again(
-    account: Account, threads: ThreadPoolExecutor
-) -> None:
-    def put(name: str) -> httpx.Response:
-        return account.http.put("/v1/events/final", json=EVENT | {"name": name})
-
-    assert put("Before").status_code == 201
-    url = account.database_url
-    select = f"SELECT id FROM events WHERE account_id = x'{account.id.hex()}'"
-    with writers_locked(url) if is_sqlite(url) else rows_locked(url, select):
-        refused_in_time(threads.submit(put, "After"), "store-unavailable")
-    answer = put("After")
-    assert (answer.status_code, answer.json()["name"]) == (200, "After"), answer.text

@@ -21,11 +21,11 @@ from service.settings import Settings
 from tests.accounts import Account, new_account
 from tests.api.contract import refused
 from tests.api.foreign_locks import file_locked, sqlite_path, writers_locked
-from tests.api.reading import references, stock_counts
+from tests.api.reading import stock_counts
 from tests.make import hold, new_idempotency_key, put_stock, wait_until
 from tests.process import ChildProcess
 from tests.races.databases import sqlite_database
-from tests.running import RunningService, run_cli, start_service, start_worker
+from tests.running import RunningService, run_cli, start_service
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
 DEADLINE_S = 1
@@ -196,13 +196,12 @@ def test_program_that_knows_nothing_of_the_lock_file_is_waited_for(account: Acco
     assert stock_counts(account) == (1, 0, STOCK - 1)
 
 
-def test_server_worker_and_commands_write_at_once_and_none_fails(database_url: str, tmp_path: Path) -> None:
+def test_server_and_commands_write_at_once_and_none_fails(database_url: str, tmp_path: Path) -> None:
     file = tmp_path / "stock.csv"
     rows = "".join(f"IM-{number:03},Imported,{number},100,USD\n" for number in range(200))
     file.write_text(f"sku,description,on_hand,price_minor,currency\n{rows}")
     with (
         start_service(database_url) as service,
-        start_worker(database_url),
         closing(new_account(service.url, database_url)) as account,
         ThreadPoolExecutor(8) as threads,
     ):
@@ -225,15 +224,3 @@ def test_server_worker_and_commands_write_at_once_and_none_fails(database_url: s
         assert made > 0
         wait_until(lambda: stock_counts(account) == (0, 0, STOCK), 30, "all of these short holds are swept")
         assert account.http.get("/v1/stock/IM-199").status_code == 200
-
-
-def test_second_server_on_the_same_file_loses_nothing(account: Account, embedded: RunningService) -> None:
-    """There is to be one; if there are two all the same, the lock file keeps them apart."""
-    with start_service(embedded.database_url) as second, ThreadPoolExecutor(16) as threads:
-        callers = [account, account.at(second.url)]
-        calls = [threads.submit(hold, callers[number % 2], UNIT) for number in range(60)]
-        answers = [call.result() for call in calls]
-    made = [answer.json()["reference"] for answer in answers if answer.status_code == 201]
-    assert len(made) + sum(answer.status_code == 503 for answer in answers) == 60
-    assert stock_counts(account) == (len(made), 0, STOCK - len(made))
-    assert len(references(account, limit=500)) == len(made)
