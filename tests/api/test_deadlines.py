@@ -6,7 +6,7 @@ The store is held up for real, by a lock of somebody else, for longer than the d
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any
 
 import httpx
@@ -14,7 +14,7 @@ import pytest
 
 from tests.accounts import Account, new_account
 from tests.api.contract import EVENT, RFC3339_MILLISECONDS, refused
-from tests.api.foreign_locks import is_sqlite, rows_locked, stock_locked, writers_locked
+from tests.api.foreign_locks import is_sqlite, rows_locked, stock_locked
 from tests.api.reading import history, message_types, references, stock_counts
 from tests.make import act, hold, new_idempotency_key, put_stock, wait_until
 from tests.running import RunningService, start_service
@@ -108,27 +108,42 @@ def test_duplicates_are_in_progress_past_their_deadline_and_the_effect_is_one(
     assert refused(hold(account, TWO, key=key), "idempotency-key-reused")["mismatch"] == ["body"]
 
 
+def put_event(account: Account, name: str) -> httpx.Response:
+    """A definition: a transaction of its own, which goes through no lane."""
+    return account.http.put("/v1/events/final", json=EVENT | {"name": name})
+
+
+def events_locked(account: Account) -> AbstractContextManager[None]:
+    """Beside `stock_locked`, which on SQLite holds up everything."""
+    if is_sqlite(account.database_url):
+        return nullcontext()
+    return rows_locked(account.database_url, f"SELECT id FROM events WHERE account_id = x'{account.id.hex()}'")
+
+
 def test_what_was_refused_at_its_deadline_is_done_once_when_it_comes_again(
     account: Account, threads: ThreadPoolExecutor
 ) -> None:
     reference = hold(account, UNIT).json()["reference"]
     adjustment = {"reference": "delivery-77", "delta": 5, "reason": "delivered"}
     keys = [new_idempotency_key() for _ in range(6)]
-    assert put_event_named("Before")(account).status_code == 201
+    assert put_event(account, "Before").status_code == 201
     requests: list[Callable[[], httpx.Response]] = [
         *(lambda key=key: hold(account, UNIT, key=key) for key in keys),
         lambda: act(account, reference, "confirm"),
         lambda: account.http.post(
             "/v1/stock/NW-001/adjustments", json=adjustment, headers={"Idempotency-Key": "delivery-77"}
         ),
+        lambda: put_event(account, "After"),
     ]
-    with stock_locked(account):
+    with stock_locked(account), events_locked(account):
         for call in [threads.submit(request) for request in requests]:
             refused_in_time(call, "store-unavailable")
         assert stock_counts(account) == (1, 0, STOCK - 1)
+        assert account.http.get("/v1/events/final").json()["name"] == "Before"
     for _ in range(2):
         answers = [request() for request in requests]
         assert all(answer.is_success for answer in answers), [answer.text for answer in answers]
     assert stock_counts(account) == (len(keys), 1, STOCK + 5 - len(keys) - 1)
     assert len(references(account)) == len(keys) + 1
     assert len(history(account, reference)) == 2
+    assert account.http.get("/v1/events/final").json()["name"] == "After"

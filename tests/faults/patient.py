@@ -4,12 +4,14 @@ A final answer is a success or a stored refusal. A connection that broke, and a 
 again under the same key. `settle` then looks at what every key has led to: exactly one effect, and a true answer.
 """
 
+import socket
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -52,7 +54,21 @@ class Order:
 
     def insist(self, account: Account) -> None:
         """Send it until there is a final answer."""
-        wait_until(lambda: self.send(account), PATIENCE_S, f"a final answer to {self}")
+
+        def try_again() -> httpx.Response | None:
+            return self.send(account) if not self.lost or is_listened_to(account.url) else None
+
+        wait_until(try_again, PATIENCE_S, f"a final answer to {self}")
+
+
+def is_listened_to(url: str) -> bool:
+    """Whether anybody takes connections there; costs less than a request, while a server is down."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname, parts.port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_retryable(answer: httpx.Response) -> bool:
@@ -74,7 +90,7 @@ class Customers:
     Every second one wants a unit and a seat that others want, too; the others only a unit of one stock item.
     """
 
-    def __init__(self, callers: Sequence[Account], threads: int = 12) -> None:
+    def __init__(self, callers: Sequence[Account], threads: int = 8) -> None:
         self.orders: list[Order] = []
         self.account = callers[0]
         self._callers = callers

@@ -45,8 +45,10 @@ def pair(mysql_server: MysqlServer) -> Iterator[Pair]:
 
 @pytest.fixture
 def asleep(pair: Pair) -> Iterator[Account]:
-    """A new account, at the server that will be stopped."""
+    """A new account, at the server that will be stopped; both have got over what was done to their sessions before."""
     with closing(new_account(pair.sleeper.url, pair.sleeper.database_url)) as account:
+        for caller in (account, account.at(pair.other.url)):
+            wait_until(lambda caller=caller: caller.http.get("/v1/me").status_code == 200, 30, "it answers")
         yield account
     pair.sleeper.resume()  # where a test failed before it did
     audit_now(pair.sleeper.database_url)

@@ -141,7 +141,7 @@ def test_commands_that_write_while_the_server_is_under_load_all_succeed(
         ["import", "seats", "final", str(files["seats"]), *owner, *name],
         ["import", "stock", str(files["stock"]), *owner],
     ]
-    with Customers([account], threads=6) as customers:
+    with Customers([account], threads=3) as customers:
         customers.wait_for(5)
         done = at_once(
             [lambda command=command: run_cli(*command, database_url=embedded.database_url) for command in commands]
@@ -159,7 +159,7 @@ def test_import_killed_while_the_server_is_under_load_is_finished_by_the_next(
     embedded: RunningService, account: Account, files: dict[str, Path], place: str
 ) -> None:
     command = ["import", "stock", str(files["stock"]), "--account", account.name]
-    with fuse() as its_fuse, Customers([account], threads=6) as customers:
+    with fuse() as its_fuse, Customers([account], threads=3) as customers:
         its_fuse.lay(place, signal.SIGKILL, "PutStock")
         killed = ChildProcess(
             [sys.executable, "-m", FUSE, *command],
