@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-import httpx
 import pytest
 
-from tests.accounts import Account, http_client, new_account
+from tests.accounts import Account, new_account
 from tests.api.foreign_locks import stock_locked
 from tests.api.reading import stock_counts
 from tests.conftest import MysqlServer
 from tests.faults.conftest import ENVIRONMENT, CutOff
-from tests.faults.patient import Customers
+from tests.faults.patient import Customers, is_listened_to
 from tests.make import hold, new_idempotency_key, put_stock, wait_until
 from tests.races.databases import audit_now, mysql_database
 from tests.races.metrics import counted
@@ -71,23 +70,13 @@ def test_row_15_request_that_runs_is_finished_and_answered_first(leaving: Runnin
             )
             ended = threads.submit(leave, leaving)
             # It takes no more requests from now on.
-            wait_until(lambda: is_refused(account), 10)
+            wait_until(lambda: not is_listened_to(account.url), 10)
         assert running.result().status_code == 201, running.result().text
         ended.result()
     leaving.start()
     again = hold(account, UNIT, key=key)
     assert again.content == running.result().content
     assert stock_counts(account) == (1, 0, 4)
-
-
-def is_refused(account: Account) -> bool:
-    """Whether a new connection is refused."""
-    with http_client(account.url) as client:
-        try:
-            client.get("/healthz")
-        except httpx.ConnectError:
-            return True
-    return False
 
 
 def test_row_15_several_processes_told_to_end_under_load_leave_with_0(mysql_server: MysqlServer) -> None:

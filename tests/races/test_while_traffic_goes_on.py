@@ -45,7 +45,9 @@ def test_readers_who_page_while_others_commit_miss_no_message(callers: list[Acco
                 reader.read_page()
     for reader in readers:
         reader.read_to_the_end()
-    assert [m["id"] for m in readers[0].messages] == [m["id"] for m in readers[1].messages]
+    # The worker goes on expiring: who reads later may read more, after the same.
+    first, second = ([message["id"] for message in reader.messages] for reader in readers)
+    assert first == second[: len(first)]
     versions: dict[str, list[int]] = defaultdict(list)
     for message in readers[0].messages:
         if message["type"] != "stock.adjusted":
