@@ -24,7 +24,7 @@ Progress = Callable[[str, int, int], None]
 
 async def audit(store: Store, on_progress: Progress | None = None) -> Report:
     """Judge the whole database as it is now. Raises StoreError."""
-    async with store.snapshot() as reader:
+    async with store.snapshot(patient=True) as reader:
         return await judge(reader, on_progress)
 
 

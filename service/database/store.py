@@ -98,19 +98,25 @@ class Store:
             await connection.close()
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Transaction]:
-        """A connection whose SELECTs all see one and the same state of the whole database, and may take long."""
-        connection = await self._connect(self._writers if not self.is_sqlite else self._readers)
-        transaction = Transaction(connection, self.dialect, None)
+    async def snapshot(self, *, patient: bool = False) -> AsyncIterator[Transaction]:
+        """A connection whose SELECTs all see one and the same state of the whole database.
+
+        `patient`: however long each of them takes.
+        """
+        connection = await self._connect(self._readers)
+        reader = Transaction(connection, self.dialect, None if patient else self._patience_seconds)
         try:
             if self.is_sqlite:
-                await transaction.rows("BEGIN")
+                await reader.rows("BEGIN")
             else:
-                await transaction.change("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                await transaction.change("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-            yield transaction
+                await reader.change("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                await reader.change("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+            yield reader
+            await reader.roll_back()
+        except BaseException as error:
+            await self._roll_back(reader, error)
+            raise
         finally:
-            await transaction.roll_back()
             await connection.close()
 
     @asynccontextmanager

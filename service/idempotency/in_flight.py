@@ -47,7 +47,9 @@ class InFlight:
                 raise IdempotencyInProgress(first_seen_at_ms=running.first_seen_at)
             if not mismatch(running.request.fingerprint, request.fingerprint):
                 REPLAYS.labels("joined").inc()
-                return msgspec.structs.replace(running.answer.result(), replayed=True)
+                first = running.answer.result()
+                # None: what refuses a reused key is no record's answer, however many are refused together.
+                return first if first.replayed is None else msgspec.structs.replace(first, replayed=True)
             # Its own callback may not have run yet: without this the loop would find the same entry for ever.
             self._forget(running)
         return await wait_for(self._start(request, enqueue), until)

@@ -27,22 +27,37 @@ class MessageRow(msgspec.Struct, frozen=True):
     is_reservation: bool
 
 
-SELECT_MESSAGES = """
+BATCHES_PER_STATEMENT = 32
+"""Few: a batch may have hundreds of messages, and the server sorts all that a statement finds."""
+
+SELECT_REST = """
 SELECT m.batch_id, o.position, m.ordinal, m.type, m.at, m.reference, m.version, m.body, m.to_state
 FROM outbox o JOIN messages m ON m.batch_id = o.batch_id AND m.account_id = o.account_id
-WHERE o.account_id = ? AND {}
-ORDER BY o.position, m.ordinal LIMIT ?
+WHERE o.account_id = ? AND o.position = ? AND m.ordinal > ?
+ORDER BY m.ordinal LIMIT ?
 """
-"""Two ranges, one after the other: `(position, ordinal) > (?, ?)` in one condition finds no index."""
+"""What is left of the batch in which the reader stopped."""
+
+SELECT_FOLLOWING = f"""
+SELECT m.batch_id, o.position, m.ordinal, m.type, m.at, m.reference, m.version, m.body, m.to_state
+FROM (SELECT account_id, batch_id, position FROM outbox
+      WHERE account_id = ? AND position > ? ORDER BY position LIMIT {BATCHES_PER_STATEMENT}) o
+JOIN messages m ON m.batch_id = o.batch_id AND m.account_id = o.account_id
+ORDER BY o.position, m.ordinal LIMIT ?
+"""  # noqa: S608 - a number of our own
+"""The batches are bounded before they are joined: else MySQL sorts all messages that the account has left to read."""
 
 
 async def select_messages(reader: Transaction, account_id: bytes, after: Place, limit: int) -> list[MessageRow]:
     """Sequenced messages behind `after`, oldest first."""
-    rest = SELECT_MESSAGES.format("o.position = ? AND m.ordinal > ?")
-    rows = list(await reader.rows(rest, (account_id, after.position, after.ordinal, limit)))
-    if len(rows) < limit:
-        following = SELECT_MESSAGES.format("o.position > ?")
-        rows += await reader.rows(following, (account_id, after.position, limit - len(rows)))
+    rows = list(await reader.rows(SELECT_REST, (account_id, after.position, after.ordinal, limit)))
+    position = after.position
+    while len(rows) < limit:
+        following = await reader.rows(SELECT_FOLLOWING, (account_id, position, limit - len(rows)))
+        if not following:
+            break
+        rows += following
+        position = following[-1][1]
     return [
         MessageRow(
             bytes(row[0]),

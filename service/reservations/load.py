@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from service.database.drivers import Row
+from service.database.errors import Conflict
 from service.database.transaction import Transaction, chunks, padded
 from service.inventory.seating import SeatingPlan, SeatPosition
 from service.inventory.tables import SEAT_HELD
@@ -31,6 +32,12 @@ RESERVATION_COLUMNS = (
     "lapses_at, created_at, held_at, confirmed_at, ended_at, metadata, wanted"
 )
 LINE_COLUMNS = "reservation_id, line, inventory_id, seat_id, live, name, place, quantity, amount, currency, released_at"
+
+SELECT_LINES = (
+    f"SELECT {LINE_COLUMNS}, (SELECT r.version FROM reservations r WHERE r.id = reservation_id) "  # noqa: S608
+    "FROM reservation_lines WHERE reservation_id IN ({})"
+)
+"""With the version of their reservation that they belong to."""
 
 
 class Loader:
@@ -155,9 +162,12 @@ class Loader:
         if not fresh:
             return
         lines: dict[bytes, list[Line]] = {reservation_id: [] for reservation_id in fresh}
-        sql = f"SELECT {LINE_COLUMNS} FROM reservation_lines WHERE reservation_id IN ({{}})"  # noqa: S608
-        for row in await self._in_list(sql, fresh):
-            lines[bytes(row[0])].append(line(row))
+        for row in await self._in_list(SELECT_LINES, fresh):
+            reservation_id = bytes(row[0])
+            if row[-1] != fresh[reservation_id][6]:
+                # No guard would find it out where nothing is to be changed: the answer would show what never was.
+                raise Conflict("a reservation moved on before its lines were read")
+            lines[reservation_id].append(line(row))
         pools = await self._pools_of([key for key, row in fresh.items() if row[5] == b"pending"])
         for reservation_id, row in fresh.items():
             ordered = tuple(sorted(lines[reservation_id], key=lambda line: line.number))

@@ -36,19 +36,29 @@ class HistoryRow(msgspec.Struct, frozen=True):
     reason: str | None
 
 
+_OWN_COLUMNS = [f"r.{column}" for column in RESERVATION_COLUMNS.split(", ")]
+
+SELECT_RESERVATION = f"""
+SELECT {", ".join(_OWN_COLUMNS)}, {", ".join(f"l.{column}" for column in LINE_COLUMNS.split(", "))}
+FROM reservations r JOIN reservation_lines l ON l.reservation_id = r.id
+WHERE r.account_id = ? AND r.reference = ? ORDER BY l.line
+"""  # noqa: S608 - names of our own
+"""One statement sees one state: two would show the lines of a later version than the reservation's own."""
+
+
 async def select_reservation(reader: Transaction, account_id: bytes, reference: str) -> Reservation | None:
-    rows = await reader.rows(
-        f"SELECT {RESERVATION_COLUMNS} FROM reservations WHERE account_id = ? AND reference = ?",  # noqa: S608
-        (account_id, reference.encode()),
-    )
-    found = await _with_lines(reader, rows)
-    return found[0] if found else None
+    rows = await reader.rows(SELECT_RESERVATION, (account_id, reference.encode()))
+    own = len(_OWN_COLUMNS)
+    return reservation(rows[0], tuple(line(row[own:]) for row in rows)) if rows else None
 
 
 async def select_reservations(
     reader: Transaction, account_id: bytes, filters: Filters, before: bytes, limit: int
 ) -> list[Reservation]:
-    """Newest first, those made before the one whose id is `before`."""
+    """Newest first, those made before the one whose id is `before`.
+
+    `reader` must see one state all the time: states and lines are two statements.
+    """
     conditions, values = ["account_id = ?", "id < ?"], [account_id, before]
     for name in ("state", "customer", "external_reference"):
         value = getattr(filters, name)

@@ -122,7 +122,7 @@ async def list_reservations(call: Call) -> Answer:
     )
     scope = msgspec.msgpack.encode((call.caller.account_id, "reservations", filters))
     before = NEWEST if query.cursor is None else decode_cursor(scope, query.cursor)[0]
-    async with call.services.store.read() as reader:
+    async with call.services.store.snapshot() as reader:  # states and lines of one moment
         now = await reader.now_ms()
         found = await select_reservations(reader, call.caller.account_id, filters, before, query.limit + 1)
     shown = found[: query.limit]

@@ -7,7 +7,7 @@ guards of `write.py`.
 """
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from service.idempotency.records import Record
 from service.inventory.seating import SeatingPlan
@@ -15,6 +15,16 @@ from service.reservations.records import Adjustment, Category, Event, Message, R
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+class Miss(NamedTuple):
+    """The least number of seats that found no place, and how many single ones were free.
+
+    Kept because hundreds of a batch may ask for any number of seats of a large event that is sold out.
+    """
+
+    quantity: int
+    available: int
 
 
 class Layer(Generic[K, V]):
@@ -81,8 +91,8 @@ class Snapshot:
         self.waiting: Layer[bytes, tuple[bytes, ...]] = Layer()  # pool -> reservations, oldest first
         self.messages: list[Message] = []
         self.freed: set[bytes] = set()
-        # Best-available wishes that found no place: hundreds of a batch may ask the same of a sold-out section.
-        self.misses: dict[tuple[bytes, str | None, str | None, int, bool], int] = {}
+        # Best-available wishes that found no place, by event, section, category and togetherness.
+        self.misses: dict[tuple[bytes, str | None, str | None, bool], Miss] = {}
         self.touched: dict[tuple[str, bytes], set[int]] = {}
         self._kept_messages = 0
         self._layers = (

@@ -417,8 +417,9 @@ class Model:
         return told
 
     def set_on_hand(self, sku: str, on_hand: int) -> None:
-        if on_hand < self.on_hand[sku] - self.left(sku, lapsed_count=True):
+        if on_hand < self.on_hand[sku] - self.left(sku):
             raise No("state-conflict")
+        self.end_lapsed_for(sku, self.on_hand[sku] - on_hand)
         more = on_hand > self.on_hand[sku]
         self.on_hand[sku] = on_hand
         if more:

@@ -13,7 +13,7 @@ from service.refusals import NotFound, Unavailable, UnavailableBest, Unavailable
 from service.reservations.commands import BestAvailableLine, RequestLine, SeatsLine, StockLine
 from service.reservations.decide import transitions
 from service.reservations.records import Event, Line, Reservation, Seat
-from service.reservations.snapshot import Snapshot
+from service.reservations.snapshot import Miss, Snapshot
 
 
 class MoreSeatsNeeded(Exception):
@@ -110,15 +110,18 @@ class _Planner:
     def _best_available(self, wanted: BestAvailableLine) -> list[Line]:
         work = self.work
         event = find_event(work, self.account_id, wanted.event)
-        miss = (event.id, wanted.section, wanted.category, wanted.quantity, wanted.together)
-        missed = work.misses.get(miss)
+        place = (event.id, wanted.section, wanted.category, wanted.together)
+        # Where so many found no place, more will find none.
+        missed = work.misses.get(place)
+        if missed is not None and wanted.quantity < missed.quantity:
+            missed = None
         chosen = choose_seats(work, event, wanted, self._is_free) if missed is None else None
         if chosen is None:
             # Only what holds for the commands behind, too: this one's own changes may be dropped.
             shared = not self.picked and not self.barrier and not work.seats.own
-            available = missed if shared and missed is not None else self._count_free(wanted, event)
-            if shared:
-                work.misses[miss] = available
+            available = missed.available if shared and missed is not None else self._count_free(wanted, event)
+            if shared and missed is None:
+                work.misses[place] = Miss(min(wanted.quantity, available + 1), available)
             self.unavailable.append(
                 UnavailableBest(line=wanted.number, event=wanted.event, requested=wanted.quantity, available=available)
             )

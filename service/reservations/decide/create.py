@@ -36,7 +36,8 @@ def create(work: Snapshot, command: CreateReservation, draw: tuple[bytes, str], 
     pools = pools_wanted(work, command.account_id, command.lines)
     barrier = serve_waiting(work, (pool_id for pool_id in pools if work.waiting.get(pool_id)), barrier_ms)
     claim = plan_claim(work, command.account_id, command.lines, barrier)
-    if claim.unavailable and not command.wait:
+    # Without a pool (of an event that has no category, and so no seat) there is nothing to wait for.
+    if claim.unavailable and not (command.wait and pools):
         raise InventoryUnavailable(unavailable=claim.unavailable)
     reservation_id, reference = draw
     held = not claim.unavailable

@@ -4,7 +4,8 @@ from msgspec.structs import replace
 
 from service.refusals import ExternalReferenceExists, StateConflict, VersionConflict
 from service.reservations.commands import AdjustStock, PutStock
-from service.reservations.decide.claims import find_stock
+from service.reservations.decide import transitions
+from service.reservations.decide.claims import find_stock, is_lapsed_hold
 from service.reservations.decide.waiting import serve_freed
 from service.reservations.records import Adjustment, Message, StockItem
 from service.reservations.snapshot import Snapshot
@@ -42,11 +43,11 @@ def put_stock(work: Snapshot, command: PutStock, draw: tuple[bytes, str], barrie
         )
         work.stock_ids[name] = created.id
         return _changed(work, created, command, None), True
-    wanted = replace(
-        item, description=command.description, on_hand=command.on_hand, amount=command.amount, currency=command.currency
-    )
-    if wanted == item:
+    definition = {"description": command.description, "amount": command.amount, "currency": command.currency}
+    if replace(item, on_hand=command.on_hand, **definition) == item:
         return item, False
+    item = _end_lapsed(work, item, command.on_hand)
+    wanted = replace(item, on_hand=command.on_hand, **definition)
     _check_claimed(wanted, "put")
     after = replace(wanted, version=item.version + 1, definition_version=item.definition_version + 1)
     if after.on_hand > item.on_hand:
@@ -69,12 +70,14 @@ def adjust_stock(work: Snapshot, command: AdjustStock, barrier_ms: int) -> Adjus
                 reference=command.reference, location=f"/v1/stock/{item.sku}?location={item.location}"
             )
         return earlier
+    item = _end_lapsed(work, item, item.on_hand + command.delta)
     wanted = replace(item, on_hand=item.on_hand + command.delta)
     _check_claimed(wanted, "adjust")
     after = replace(wanted, version=item.version + 1, definition_version=item.definition_version + 1)
     if command.delta > 0:
         work.free(after.id)
     _changed(work, after, command, command.reference)
+    serve_freed(work, barrier_ms)
     adjustment = Adjustment(
         stock_item_id=after.id,
         account_id=command.account_id,
@@ -84,11 +87,21 @@ def adjust_stock(work: Snapshot, command: AdjustStock, barrier_ms: int) -> Adjus
         actor=command.actor,
         at=work.now,
         body=None,
-        item=after,
+        item=work.stock[after.id],
     )
     work.adjustments[after.id, command.reference] = adjustment
-    serve_freed(work, barrier_ms)
     return adjustment
+
+
+def _end_lapsed(work: Snapshot, item: StockItem, on_hand: int) -> StockItem:
+    """The item after as many holds past their time were ended as stand in the way of so few units on hand."""
+    for reservation_id in work.lapsed_on_stock.get(item.id, ()):
+        if item.held + item.confirmed <= on_hand:
+            break
+        if is_lapsed_hold(work, reservation_id):
+            transitions.expire(work, work.reservations[reservation_id])
+            item = work.stock[item.id]
+    return item
 
 
 def _check_claimed(item: StockItem, action: str) -> None:

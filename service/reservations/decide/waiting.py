@@ -36,14 +36,21 @@ def serve_waiting(work: Snapshot, pools: Iterable[bytes], barrier_ms: int) -> Ba
     in_order = sorted(
         waiting, key=lambda reservation_id: (work.reservations[reservation_id].created_at, reservation_id)
     )
+    hopeless: set[bytes | None] = set()
     for reservation_id in in_order:
         reservation = work.reservations[reservation_id]
         if reservation.state != "pending":
             continue
         if reservation.is_lapsed(work.now):
             transitions.expire(work, reservation)
-        elif not promote(work, reservation, barrier) and work.now - reservation.created_at >= barrier_ms:
-            _extend_barrier(work, reservation, barrier)
+        elif reservation.wanted in hopeless:
+            continue  # an older one wants the same, does not fit, and bars all that this one would
+        elif promote(work, reservation, barrier):
+            hopeless.clear()  # a lapsed hold that it ended may have given others more than it took
+        else:
+            hopeless.add(reservation.wanted)
+            if work.now - reservation.created_at >= barrier_ms:
+                _extend_barrier(work, reservation, barrier)
     return barrier
 
 
