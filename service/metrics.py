@@ -36,6 +36,4 @@ HOT_ROWS = Gauge("holdfast_hot_rows", "Rows that are hot now", multiprocess_mode
 HOT_ROW_LOCKS = Counter("holdfast_hot_row_locks_total", "Locks taken for hot rows", ["kind", "result"])
 SWEEPS = Counter("holdfast_sweeps_total", "Rounds of the worker", ["loop"])
 SWEPT = Counter("holdfast_swept_total", "Reservations that the worker ended or promoted", ["action"])
-TRANSITIONS = Counter(
-    "holdfast_transitions_total", "Changes of state as decided; a batch decided anew counts again", ["action"]
-)
+TRANSITIONS = Counter("holdfast_transitions_total", "Committed changes of state", ["action"])

@@ -134,13 +134,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
         Raises SettingsError naming the first one that is unknown, malformed or out of range.
         """
-        given: dict[str, Any] = {
-            name.removeprefix(PREFIX).lower(): value
-            for name, value in environ.items()
-            if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_")
-        }
-        for field, value in given.items():
-            cls._check(field, value)
+        given: dict[str, Any] = {}
+        for name, value in environ.items():
+            if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_"):
+                field = name.removeprefix(PREFIX).lower()
+                cls._check(name, field, value)
+                given[field] = value
         settings = msgspec.convert(given, cls, strict=False)
         if settings.is_sqlite and settings.workers > 1:
             msg = f"{PREFIX}WORKERS={settings.workers}: SQLite has one server process; use the MySQL family for more"
@@ -148,16 +147,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return settings
 
     @classmethod
-    def _check(cls, field: str, value: str) -> None:
-        name = f"{PREFIX}{field.upper()}"
+    def _check(cls, name: str, field: str, value: str) -> None:
+        if name != name.upper() or field not in cls.__struct_fields__:
+            msg = f"{name} is not a setting of Holdfast; `holdfast serve --help` and the README list them"
+            raise SettingsError(msg)
         try:
             msgspec.convert({field: value}, cls, strict=False)
         except msgspec.ValidationError as error:
-            if "unknown field" in str(error):
-                msg = f"{name} is not a setting of Holdfast; `holdfast serve --help` and the README list them"
-            else:
-                shown = "…" if field.endswith("_url") else repr(value)
-                msg = f"{name}={shown}: {cls._reason(field, error)}"
+            shown = "…" if field.endswith("_url") else repr(value)
+            msg = f"{name}={shown}: {cls._reason(field, error)}"
             raise SettingsError(msg) from None
 
     @classmethod

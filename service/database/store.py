@@ -163,17 +163,24 @@ class Store:
             await transaction.connection.invalidate()
 
     async def close(self) -> None:
-        """Close all connections; on SQLite under the writers' lock, since the last close checkpoints."""
+        """Close all connections; on SQLite under the writers' lock, since the last close checkpoints.
+
+        What was committed stays so: a lock that cannot be had is no error here.
+        """
         await self._readers.dispose()
         if self._file_lock is None:
             await self._writers.dispose()
             return
-        await self._file_lock.acquire()
         try:
+            await self._file_lock.acquire()
+        except StoreUnreachable as error:
+            # Who has kept the lock for so long has the file open: this is not the last close and checkpoints nothing.
+            log.warning("store_closed_beside_a_writer", reason=str(error))
             await self._writers.dispose()
-        finally:
+        else:
+            await self._writers.dispose()
             self._file_lock.release()
-            self._file_lock.close()
+        self._file_lock.close()
 
 
 async def open_store(settings: Settings) -> Store:

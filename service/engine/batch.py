@@ -11,7 +11,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
 
@@ -47,19 +47,26 @@ class RowsChanged(Conflict):
         self.positions = positions
 
 
+class Attempt(NamedTuple, Generic[A]):
+    """What a batch comes to if it is committed: an answer a command, and what the business wants to know of it then."""
+
+    answers: Sequence[A]
+    changes: Sequence[Any] = ()
+
+
 class Domain(Protocol[C_contra, A]):
     """What the engine asks of the business: one attempt at a batch inside an open transaction."""
 
     async def attempt(
         self, transaction: Transaction, commands: Sequence[C_contra], batch_id: bytes, lock_rows: frozenset[Row]
-    ) -> Sequence[A]:
-        """An answer a command; writes made, not committed. Raises RowsChanged where another transaction was first.
+    ) -> Attempt[A]:
+        """Writes made, not committed. Raises RowsChanged where another transaction was first.
 
         `lock_rows` are to be locked (FOR UPDATE) before anything is read.
         """
 
-    def committed(self, answers: Sequence[A]) -> None:
-        """The attempt is durable: count it. Must not fail."""
+    def committed(self, attempt: Attempt[A]) -> None:
+        """The attempt is durable: count and remember it. Must not fail."""
 
 
 class BatchRunner(Generic[C, A]):
@@ -130,10 +137,10 @@ class BatchRunner(Generic[C, A]):
         hot = self._hot_rows.among(waiting.lane_key for waiting in batch)
         batch_id = new_id()
         async with self._row_locks.hold(hot) as unlocked, self._store.begin(batch_id) as transaction:
-            answers = await self._domain.attempt(transaction, commands, batch_id, unlocked)
+            attempt = await self._domain.attempt(transaction, commands, batch_id, unlocked)
         BATCH_COMMANDS.observe(len(batch))
-        self._domain.committed(answers)
-        for waiting, answer in zip(batch, answers, strict=True):
+        self._domain.committed(attempt)
+        for waiting, answer in zip(batch, attempt.answers, strict=True):
             waiting.give(answer)
 
     def _note(self, batch: list[Waiting[Any, Any]], conflict: Conflict) -> None:

@@ -2,11 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
 from service.database.transaction import Transaction
+from service.engine.batch import Attempt
 from service.engine.hot_rows import Row
 from service.idempotency.records import StoredAnswer
 from service.ids import new_id, new_reference
@@ -17,6 +17,7 @@ from service.reservations.decide import Outcome, decide
 from service.reservations.decide.claims import MoreSeatsNeeded
 from service.reservations.load import FRONT_ROWS
 from service.reservations.read import read_snapshot
+from service.reservations.records import Reservation
 from service.reservations.snapshot import Snapshot
 from service.reservations.write import write_changes
 
@@ -41,7 +42,7 @@ class ReservationDomain:
 
     async def attempt(
         self, transaction: Transaction, commands: Sequence[Command], batch_id: bytes, lock_rows: frozenset[Row]
-    ) -> Sequence[StoredAnswer]:
+    ) -> Attempt[StoredAnswer]:
         """See engine.batch.Domain."""
         await _lock(transaction, lock_rows)
         work, outcomes = await self._read_and_decide(transaction, commands)
@@ -53,8 +54,7 @@ class ReservationDomain:
                 answer = replace(answer, expires_at=work.now + command.key.keep_ms)
             answers.append(answer)
         await write_changes(transaction, work, commands, outcomes, answers, bodies, batch_id)
-        self._remember(work)
-        return answers
+        return Attempt(answers, work.messages)
 
     async def _read_and_decide(
         self, transaction: Transaction, commands: Sequence[Command]
@@ -68,23 +68,24 @@ class ReservationDomain:
             except MoreSeatsNeeded as more:
                 front_rows[more.event_id] = front_rows.get(more.event_id, FRONT_ROWS) * MORE_ROWS
 
-    def committed(self, answers: Sequence[StoredAnswer]) -> None:
+    def committed(self, attempt: Attempt[StoredAnswer]) -> None:
         """See engine.batch.Domain."""
-        for answer in answers:
+        for answer in attempt.answers:
             if answer.replayed:
                 REPLAYS.labels("stored").inc()
+        for message in attempt.changes:
+            if isinstance(message.subject, Reservation):
+                TRANSITIONS.labels(message.action).inc()
+                self._remember(message.subject)
 
-    def _remember(self, work: Snapshot) -> None:
-        """Where the actions on these reservations belong. Only a hint: wrong after a rollback does no harm."""
-        for message in work.messages:
-            subject: Any = message.subject
-            if message.target is None or not subject.lines:
-                continue
-            first = subject.lines[0]
-            section = None if first.place is None else first.place.rpartition("-")[0].rpartition("-")[0]
-            place = first.place if first.is_stock else section
-            self._lane_of[subject.account_id, subject.reference] = (subject.account_id, first.name, place)
-            TRANSITIONS.labels(message.action).inc()
+    def _remember(self, reservation: Reservation) -> None:
+        """In which lane the actions on a reservation meet the commands for its units."""
+        if not reservation.lines:
+            return
+        first = reservation.lines[0]
+        section = None if first.place is None else first.place.rpartition("-")[0].rpartition("-")[0]
+        place = first.place if first.is_stock else section
+        self._lane_of[reservation.account_id, reservation.reference] = (reservation.account_id, first.name, place)
         while len(self._lane_of) > REMEMBERED_MOST:
             self._lane_of.popitem(last=False)
 

@@ -39,6 +39,12 @@ SELECT_LINES = (
 )
 """With the version of their reservation that they belong to."""
 
+SELECT_HOLDERS = (
+    "SELECT l.seat_id, r.id, r.state, r.lapses_at FROM reservation_lines l "
+    "JOIN reservations r ON r.id = l.reservation_id WHERE l.live = 1 AND l.seat_id IN ({})"
+)
+"""Who has a seat now: its one live line (R1)."""
+
 
 class Loader:
     """Fills one snapshot over one transaction."""
@@ -271,28 +277,53 @@ class Loader:
         return seats
 
     async def lapsed_holders(self, wanted: Sequence[tuple[bytes, RequestLine]]) -> None:
-        """Reservations past their time whose units these lines might take, whole."""
-        work = self._work
-        held = [seat_id for seat_id, seat in work.seats.rows.items() if seat.state == SEAT_HELD]
-        lapsed: set[bytes] = set()
-        if held:
-            sql = (
-                "SELECT l.seat_id, r.id FROM reservation_lines l JOIN reservations r ON r.id = l.reservation_id "
-                "WHERE l.live = 1 AND r.state = ? AND r.lapses_at <= ? AND l.seat_id IN ({})"
-            )
-            for row in await self._in_list(sql, held, b"held", work.now):
-                work.holders.rows[bytes(row[0])] = bytes(row[1])
-                lapsed.add(bytes(row[1]))
+        """Reservations past their time whose units these lines might take, whole.
+
+        Raises Conflict where one of them ended after its units were read: they would pass for held, and a refusal
+        has no guard that would find it out.
+        """
+        lapsed = await self._lapsed_on_seats()
         for stock_id in self._short_stock(wanted):
-            found = await self._transaction.rows(
-                "SELECT r.id FROM reservations r JOIN reservation_lines l ON l.reservation_id = r.id "
-                "WHERE r.state = ? AND r.lapses_at <= ? AND l.inventory_id = ? AND l.live = 1 "
-                "ORDER BY r.lapses_at LIMIT ?",
-                (b"held", work.now, stock_id, LAPSED_MOST),
-            )
-            work.lapsed_on_stock[stock_id] = [bytes(row[0]) for row in found]
-            lapsed.update(work.lapsed_on_stock[stock_id])
+            lapsed |= await self._lapsed_on_stock(stock_id)
         await self.reservations_by_id(lapsed)
+
+    async def _lapsed_on_seats(self) -> set[bytes]:
+        work = self._work
+        loaded = {
+            line.seat_id: reservation
+            for reservation in work.reservations.rows.values()
+            if reservation.state == "held"
+            for line in reservation.lines
+            if line.live and line.seat_id is not None
+        }
+        holders = {seat_id: kept.id for seat_id, kept in loaded.items() if kept.is_lapsed(work.now)}
+        unknown = {seat_id for seat_id, seat in work.seats.rows.items() if seat.state == SEAT_HELD} - loaded.keys()
+        if unknown:
+            rows = await self._in_list(SELECT_HOLDERS, unknown)
+            await self._check_still_held(unknown - {bytes(row[0]) for row in rows})
+            holders |= {bytes(row[0]): bytes(row[1]) for row in rows if row[2] == b"held" and row[3] <= work.now}
+        work.holders.rows.update(holders)
+        return set(holders.values())
+
+    async def _check_still_held(self, seat_ids: Collection[bytes]) -> None:
+        for row in await self._in_list("SELECT id, version FROM seats WHERE id IN ({})", seat_ids) if seat_ids else ():
+            if row[1] != self._work.seats.rows[bytes(row[0])].version:
+                raise Conflict("a hold ended after its seat was read")
+
+    async def _lapsed_on_stock(self, stock_id: bytes) -> set[bytes]:
+        found = await self._transaction.rows(
+            "SELECT r.id FROM reservations r JOIN reservation_lines l ON l.reservation_id = r.id "
+            "WHERE r.state = ? AND r.lapses_at <= ? AND l.inventory_id = ? AND l.live = 1 "
+            "ORDER BY r.lapses_at LIMIT ?",
+            (b"held", self._work.now, stock_id, LAPSED_MOST),
+        )
+        now = await self._transaction.rows(
+            "SELECT on_hand - held - confirmed FROM stock_items WHERE id = ?", (stock_id,)
+        )
+        if now[0][0] > self._work.stock.rows[stock_id].available:
+            raise Conflict("units came back after their stock item was read")
+        self._work.lapsed_on_stock[stock_id] = [bytes(row[0]) for row in found]
+        return set(self._work.lapsed_on_stock[stock_id])
 
     def _short_stock(self, wanted: Sequence[tuple[bytes, RequestLine]]) -> list[bytes]:
         """Stock items that cannot serve all that was asked for so far from what is available."""

@@ -136,6 +136,18 @@ async def test_wait_for_the_lock_of_another_process_ends_and_names_the_file(stor
         assert await transaction.rows("SELECT 1")
 
 
+async def test_store_that_is_closed_while_another_process_writes_keeps_what_it_committed(database_url: str) -> None:
+    settings = Settings(database_url=database_url, deadline_seconds=DEADLINE_S)
+    opened = await open_store(settings)
+    batch_id = new_id()
+    async with opened.begin(batch_id) as transaction:
+        await transaction.change("DELETE FROM accounts WHERE name = ?", (b"nobody",))
+    with writers_locked(database_url):
+        await opened.close()
+    with closing(sqlite3.connect(sqlite_path(database_url))) as database:
+        assert database.execute("SELECT COUNT(*) FROM batches WHERE id = ?", (batch_id,)).fetchall() == [(1,)]
+
+
 async def test_who_stops_waiting_leaves_the_lock_to_the_next(tmp_path: Path) -> None:
     holder, waiter = FileLock(tmp_path / "lock", 10), FileLock(tmp_path / "lock", 10)
     await holder.acquire()

@@ -5,6 +5,7 @@ of bookings each time it is asked. A refused command is undone by going back to 
 (`final`), one category a row, one section, the default location.
 """
 
+from collections import Counter
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -119,17 +120,17 @@ class Model:
 
     # Claiming.
 
-    def fit(self, wants: tuple[c.RequestLine, ...], barred: set[str]) -> dict[int, list[str]] | None:
+    def fit(self, wants: tuple[c.RequestLine, ...], barred: Counter[str]) -> dict[int, list[str]] | None:
         """The seats of each want where all can be had, explicit ones first; else None."""
         taken: set[str] = set()
         seats: dict[int, list[str]] = {}
 
         def free(seat: str) -> bool:
-            return not {seat, self.pool(seat)} & barred and seat not in taken and self.is_free(seat)
+            return not barred[seat] and not barred[self.pool(seat)] and seat not in taken and self.is_free(seat)
 
         for want in sorted(wants, key=lambda want: isinstance(want, c.BestAvailableLine)):
             if isinstance(want, c.StockLine):
-                if want.sku in barred or self.left(want.sku) < want.quantity:
+                if self.left(want.sku) - barred[want.sku] < want.quantity:
                     return None
                 continue
             chosen = list(want.seats) if isinstance(want, c.SeatsLine) else self.choose(want, free)
@@ -139,11 +140,13 @@ class Model:
             seats[want.number] = chosen
         return seats
 
-    def claim(self, booking: Booking, wants: tuple[c.RequestLine, ...], seats: dict[int, list[str]]) -> None:
+    def claim(
+        self, booking: Booking, wants: tuple[c.RequestLine, ...], seats: dict[int, list[str]], barred: Counter[str]
+    ) -> None:
         """End the lapsed holds whose units are needed, then take all."""
         for want in sorted(wants, key=lambda want: isinstance(want, c.BestAvailableLine)):
             if isinstance(want, c.StockLine):
-                self.end_lapsed_for(want.sku, want.quantity)
+                self.end_lapsed_for(want.sku, want.quantity + barred[want.sku])
             else:
                 for seat in seats[want.number]:
                     self.end_all(self.holders(seat, lapsed=True))
@@ -180,41 +183,51 @@ class Model:
 
     # Waiting.
 
-    def serve(self, pools: set[str]) -> set[str]:
-        """Hold for those who wait, oldest first; what the old ones that do not fit keep from others."""
+    def serve(self, pools: set[str]) -> Counter[str]:
+        """Hold for those who wait, oldest first; what the old ones that do not fit keep from others.
+
+        Seats and whole categories by name, stock by units.
+        """
         pending = sorted((b for b in self.bookings if b.state == "pending"), key=lambda b: (b.created, b.number))
         pools = set(pools)
         while any(self.pools(b.wants) & pools and not self.pools(b.wants) <= pools for b in pending):
             pools |= {pool for b in pending if self.pools(b.wants) & pools for pool in self.pools(b.wants)}
-        barred: set[str] = set()
+        barred: Counter[str] = Counter()
         for booking in pending:
             if not self.pools(booking.wants) & pools:
                 continue
             if self.is_lapsed(booking):
                 self.expire(booking)
             elif not self.promote(booking, barred) and self.now - booking.created >= BARRIER_MS:
-                barred |= self.wishes(booking)
+                self.set_aside(booking, barred)
         return barred
 
-    def promote(self, booking: Booking, barred: set[str]) -> bool:
+    def promote(self, booking: Booking, barred: Counter[str]) -> bool:
         seats = None if self.is_closed(booking.wants) else self.fit(booking.wants, barred)
         if seats is None:
             return False
-        self.claim(booking, booking.wants, seats)
+        self.claim(booking, booking.wants, seats, barred)
         self.move(booking, "held", self.now + 1000 * booking.hold_s)
         booking.held_at = self.now
         return True
 
-    def wishes(self, booking: Booking) -> set[str]:
-        """What an old one bars: nothing, if the end of all holds would not be enough for it."""
-        if self.is_closed(booking.wants):
-            return set()
+    def set_aside(self, booking: Booking, barred: Counter[str]) -> None:
+        """What an old one bars: nothing, if the end of all holds would not be enough for it.
+
+        Else the units and seats of each line; where a best-available line finds none, all that it could find later.
+        """
         everything = copy(self)
         everything.bookings = [b for b in everything.bookings if b.state == "confirmed"]
-        if everything.fit(booking.wants, set()) is None:
-            return set()
-        seats = {seat for want in booking.wants if isinstance(want, c.SeatsLine) for seat in want.seats}
-        return seats | self.pools(tuple(want for want in booking.wants if not isinstance(want, c.SeatsLine)))
+        if self.is_closed(booking.wants) or everything.fit(booking.wants, Counter()) is None:
+            return
+        for want in sorted(booking.wants, key=lambda want: isinstance(want, c.BestAvailableLine)):
+            if isinstance(want, c.StockLine):
+                barred[want.sku] += want.quantity
+            elif isinstance(want, c.SeatsLine):
+                barred.update(want.seats)
+            else:
+                found = self.fit((want,), barred)
+                barred.update(self.pools((want,)) if found is None else found[want.number])
 
     def serve_freed(self) -> None:
         served: set[str] = set()
@@ -290,7 +303,7 @@ class Model:
             booking.parts = [part for line in command.lines for part in _wished(line)]
         else:
             booking.state, booking.lapses, booking.held_at = "held", self.now + 1000 * hold_s, self.now
-            self.claim(booking, command.lines, seats)
+            self.claim(booking, command.lines, seats, barred)
         self.bookings.append(booking)
         if command.external_reference is not None:
             self.named[command.external_reference] = reference
@@ -327,12 +340,15 @@ class Model:
         again = [part for part in booking.parts if not part.given_back]
         for part in again:
             unit = str(part.unit)
-            enough = self.left(unit) >= part.quantity if unit in self.on_hand else self.is_free(unit)
-            if not enough or {unit, self.pool(unit)} & barred:
+            if unit in self.on_hand:
+                enough = self.left(unit) - barred[unit] >= part.quantity
+            else:
+                enough = self.is_free(unit) and not barred[unit] and not barred[self.pool(unit)]
+            if not enough:
                 raise No("hold-expired")
         for part in again:
             if part.unit in self.on_hand:
-                self.end_lapsed_for(str(part.unit), part.quantity)
+                self.end_lapsed_for(str(part.unit), part.quantity + barred[str(part.unit)])
             else:
                 self.end_all(self.holders(str(part.unit), lapsed=True))
         for part in again:

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from service.database.migrations import upgrade
 from service.database.store import Store
 from service.database.transaction import Transaction
-from service.engine.batch import BatchRunner, RowsChanged
+from service.engine.batch import Attempt, BatchRunner, RowsChanged
 from service.engine.hot_rows import HotRows, Row
 from service.engine.lanes import Lanes
 from service.engine.row_locks import RowLocks
@@ -55,7 +55,7 @@ class Counters:
 
     async def attempt(
         self, transaction: Transaction, commands: Sequence[Add], _batch_id: bytes, _lock_rows: frozenset[Row]
-    ) -> Sequence[int]:
+    ) -> Attempt[int]:
         self.attempts.append(list(commands))
         self.begun.set()
         try:
@@ -77,7 +77,7 @@ class Counters:
                 await transaction.insert("counters", ("id", "name", "value", "version"), [row])
         for counter in sorted({command.counter for command in commands}):
             await self._write(transaction, rows[counter], commands)
-        return answers
+        return Attempt(answers)
 
     async def _write(self, transaction: Transaction, row: list[Any], commands: Sequence[Add]) -> None:
         row_id, name, value, version = row
@@ -90,8 +90,8 @@ class Counters:
             positions = frozenset(place for place, command in enumerate(commands) if command.counter == counter)
             raise RowsChanged("another was first", frozenset({("counters", bytes(row_id))}), positions)
 
-    def committed(self, answers: Sequence[int]) -> None:
-        self.committed_answers += len(answers)
+    def committed(self, attempt: Attempt[int]) -> None:
+        self.committed_answers += len(attempt.answers)
 
 
 class Engine:

@@ -177,6 +177,42 @@ def test_old_one_keeps_its_seats_and_its_area_and_nothing_else(venue: Venue) -> 
     )
 
 
+def test_old_one_keeps_as_many_units_of_each_line_as_it_wants_and_leaves_the_rest_on_sale(venue: Venue) -> None:
+    """What is missing is A1; tea and neighbours in category 2 there are, and enough of them."""
+    play(
+        venue,
+        """
+        0  | anna | holds A1                       | held 1
+        0  | ben  | waits for A1 + 1 tea + best 2 of 2 | pending 1
+        60 | dora | holds 3 tea                    | inventory-unavailable: 2 of 3 tea
+        60 | dora | holds 2 tea                    | held 1
+        60 | emil | holds 1 tea                    | inventory-unavailable: 0 of 1 tea
+        60 | emil | holds best 3 of 2              | held 1
+        60 | eva  | holds best 1 of 2              | inventory-unavailable: 0 of 1 best
+        61 | anna | releases                       | released 2
+        61 |      | ben held 2, tea 3/0/0
+        """,
+    )
+
+
+def test_two_old_ones_with_one_wish_each_keep_their_own_units(venue: Venue) -> None:
+    play(
+        venue,
+        """
+        0  | anna | holds A1 A2                | held 1
+        0  | ben  | waits for best 5 of 1 + 1 tea  | pending 1
+        1  | carl | waits for best 5 of 1 + 1 tea  | pending 1
+        61 | dora | holds 2 tea                | inventory-unavailable: 1 of 2 tea
+        61 | dora | holds 1 tea                | held 1
+        61 | emil | holds 1 tea                | inventory-unavailable: 0 of 1 tea
+        62 | anna | releases                   | released 2
+        62 |      | ben held 2, carl pending 1
+        62 | ben  | releases                   | released 3
+        62 |      | carl held 2
+        """,
+    )
+
+
 def test_who_waits_behind_an_old_one_does_not_overtake_it_either(venue: Venue) -> None:
     play(
         venue,

@@ -85,7 +85,7 @@ class Database:
         self.patch.setattr(attempts, "new_reference", lambda: next(references))
         batch_id = new_id()
         async with self.store.begin(batch_id) as transaction:
-            return list(await self.domain.attempt(transaction, commands, batch_id, frozenset()))
+            return list((await self.domain.attempt(transaction, commands, batch_id, frozenset())).answers)
 
     async def compare(self, venue: Venue) -> None:
         """Every row, message and record."""

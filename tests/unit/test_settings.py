@@ -84,7 +84,9 @@ def test_bad_setting_names_itself_and_its_value(variable: str, value: str) -> No
     assert len(told) > len(f"{variable}={value!r}: "), "says nothing of what is allowed"
 
 
-@pytest.mark.parametrize("name", ["HOLDFAST_SPEED", "HOLDFAST_", "HOLDFAST_PORTS", "HOLDFAST_DATABASE_URL_FILE"])
+@pytest.mark.parametrize(
+    "name", ["HOLDFAST_SPEED", "HOLDFAST_", "HOLDFAST_PORTS", "HOLDFAST_Workers", "HOLDFAST_DATABASE_URL_FILE"]
+)
 def test_name_that_is_no_setting_stops_the_start(name: str) -> None:
     told = refusal({"HOLDFAST_PORT": "8000", name: SECRET})
     assert told.startswith(f"{name} is not a setting")

@@ -27,7 +27,7 @@ class MoreSeatsNeeded(Exception):
 class Barrier(msgspec.Struct):
     """What the oldest waiting reservations have first call on; nothing overtakes them."""
 
-    stock: set[bytes] = msgspec.field(default_factory=set)
+    stock: dict[bytes, int] = msgspec.field(default_factory=dict)  # stock item -> units set aside
     seats: set[bytes] = msgspec.field(default_factory=set)
     areas: set[tuple[bytes, str | None]] = msgspec.field(default_factory=set)  # category, section
 
@@ -133,8 +133,8 @@ class _Planner:
 
     def _stock(self, wanted: StockLine) -> list[Line]:
         item = self.work.stock[find_stock(self.work, self.account_id, wanted.sku, wanted.location)]
-        available = 0 if item.id in self.barrier.stock else item.available + self._lapsed_units(item.id, self.lapsed)
-        if item.id not in self.barrier.stock and available < wanted.quantity:
+        available = item.available + self._lapsed_units(item.id, self.lapsed) - self.barrier.stock.get(item.id, 0)
+        if available < wanted.quantity:
             for reservation_id in self.work.lapsed_on_stock.get(item.id, ()):
                 if available >= wanted.quantity:
                     break

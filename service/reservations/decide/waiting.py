@@ -1,7 +1,7 @@
 """Who waits is served first: promotion of pending reservations, and what the oldest of them keep newcomers from.
 
 In order of creation; one that does not fit lets smaller ones pass until it is old (`barrier_ms`), then nothing
-overtakes it.
+overtakes it: of each line, as many units as it wants are set aside, and where there are not so many, all there are.
 A wish that could not be met even if every hold ended bars nobody: else one reservation of a sold seat would close a
 sale.
 """
@@ -37,20 +37,24 @@ def serve_waiting(work: Snapshot, pools: Iterable[bytes], barrier_ms: int) -> Ba
         waiting, key=lambda reservation_id: (work.reservations[reservation_id].created_at, reservation_id)
     )
     hopeless: set[bytes | None] = set()
+    hopes: dict[bytes | None, bool] = {}
     for reservation_id in in_order:
         reservation = work.reservations[reservation_id]
         if reservation.state != "pending":
             continue
         if reservation.is_lapsed(work.now):
             transitions.expire(work, reservation)
-        elif reservation.wanted in hopeless:
-            continue  # an older one wants the same, does not fit, and bars all that this one would
-        elif promote(work, reservation, barrier):
+        elif reservation.wanted not in hopeless and promote(work, reservation, barrier):
             hopeless.clear()  # a lapsed hold that it ended may have given others more than it took
         else:
             hopeless.add(reservation.wanted)
             if work.now - reservation.created_at >= barrier_ms:
-                _extend_barrier(work, reservation, barrier)
+                # No promotion changes what could be had if every hold ended, so it is asked once a wish.
+                hope = hopes.get(reservation.wanted)
+                if hope is None:
+                    hope = hopes[reservation.wanted] = _could_be_met(work, reservation)
+                if hope:
+                    _set_aside(work, reservation, barrier)
     return barrier
 
 
@@ -104,13 +108,13 @@ def _sales_open(work: Snapshot, account_id: bytes, wanted: Iterable[RequestLine]
     return all(find_event(work, account_id, event).sales == "open" for event in events)
 
 
-def _extend_barrier(work: Snapshot, reservation: Reservation, barrier: Barrier) -> None:
-    account_id, wanted = reservation.account_id, read_wanted(reservation.wanted)
-    if not _sales_open(work, account_id, wanted) or not _could_be_met(work, account_id, wanted):
-        return
-    for line in wanted:
+def _set_aside(work: Snapshot, reservation: Reservation, barrier: Barrier) -> None:
+    """Keep newcomers from what an old one waits with: the units that it could take, else whatever could become one."""
+    account_id = reservation.account_id
+    for line in sorted(read_wanted(reservation.wanted), key=lambda line: isinstance(line, BestAvailableLine)):
         if isinstance(line, StockLine):
-            barrier.stock.add(find_stock(work, account_id, line.sku, line.location))
+            stock_id = find_stock(work, account_id, line.sku, line.location)
+            barrier.stock[stock_id] = barrier.stock.get(stock_id, 0) + line.quantity
             continue
         event = find_event(work, account_id, line.event)
         if isinstance(line, SeatsLine):
@@ -119,11 +123,21 @@ def _extend_barrier(work: Snapshot, reservation: Reservation, barrier: Barrier) 
         categories = (
             work.event_categories[event.id] if line.category is None else (find_category(work, event, line.category),)
         )
-        barrier.areas.update((category_id, line.section) for category_id in categories)
+        area = {(category_id, line.section) for category_id in categories}
+        if area <= barrier.areas:
+            continue
+        claim = plan_claim(work, account_id, (line,), barrier)
+        if claim.unavailable:
+            barrier.areas |= area
+        else:
+            barrier.seats.update(found.seat_id for found in claim.lines if found.seat_id is not None)
 
 
-def _could_be_met(work: Snapshot, account_id: bytes, wanted: Iterable[RequestLine]) -> bool:
+def _could_be_met(work: Snapshot, reservation: Reservation) -> bool:
     """Whether the end of every present hold would be enough for all lines together."""
+    account_id, wanted = reservation.account_id, read_wanted(reservation.wanted)
+    if not _sales_open(work, account_id, wanted):
+        return False
     gone: set[bytes] = set()
 
     def may_be_free(seat_id: bytes) -> bool:
