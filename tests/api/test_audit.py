@@ -70,13 +70,14 @@ def _take_back() -> None:
     raise _TakenBack
 
 
-async def judged_with(store: Store, plant: str) -> Report:
+async def judged_with(store: Store, *plants: str) -> Report:
     """The report on the database with the offence in it; the offence is rolled back."""
     report: Report | None = None
     try:
         async with store.begin(new_id()) as transaction:
-            changed = await transaction.change(plant.format(**await literals(transaction)))
-            assert changed > 0, "nothing was planted"
+            known = await literals(transaction)
+            for plant in plants:
+                assert await transaction.change(plant.format(**known)) > 0, "nothing was planted"
             report = await judge(transaction)
             _take_back()
     except _TakenBack:
@@ -104,6 +105,35 @@ async def test_database_without_an_offence_is_clean(store: Store) -> None:
     rows = {check.name: check.rows_checked for check in report.checks}
     assert rows["a seat has at most one live line"] == 6
     assert rows["each change of a reservation is a row of the state table"] == 20
+
+
+def of_batch(batch_id: str) -> list[str]:
+    """The held reservation's batch gets this id everywhere, as if a host of another clock had made it."""
+    return [
+        f"UPDATE {table} SET {column} = {batch_id} WHERE {column} = {{held_batch}}"
+        for table, column in (
+            ("messages", "batch_id"),
+            ("outbox", "batch_id"),
+            ("idempotency_records", "message_batch_id"),
+        )
+    ]
+
+
+FIRST_ID = f"x'{1:012X}{0:020X}'"
+LAST_ID = f"x'{(1 << 48) - 1:012X}{0:020X}'"
+
+
+async def test_purged_marker_of_a_host_whose_clock_is_fast_is_no_offence(store: Store) -> None:
+    """Row 18. Markers go by the database's clock; the id says that the batch is of the far future."""
+    long_ago = "UPDATE messages SET at = at - 7200000 WHERE batch_id = {held_batch}"
+    purged = "DELETE FROM batches WHERE id = {held_batch}"
+    report = await judged_with(store, long_ago, purged, *of_batch(LAST_ID))
+    assert found(report) == {}
+
+
+async def test_missing_marker_of_a_host_whose_clock_is_slow_is_named(store: Store) -> None:
+    report = await judged_with(store, "DELETE FROM batches WHERE id = {held_batch}", *of_batch(FIRST_ID))
+    assert list(found(report)) == ["each recent message's batch has its marker"]
 
 
 async def test_every_check_has_an_offence_that_it_names(store: Store) -> None:
