@@ -1,20 +1,38 @@
 """Hot rows: conflicts counted, forgotten with time, remembered under the lanes that met them, in bounded memory."""
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 
 from service.engine import hot_rows
 from service.engine.hot_rows import HotRows, Row
+from service.metrics import HOT_ROWS
 
 SEAT: Row = ("seats", b"seat-0000000000a")
 STOCK: Row = ("stock_items", b"stock-000000000a")
 
 
 class Time:
+    """A clock, and what was asked to be called back by it."""
+
     def __init__(self) -> None:
         self.now = 1000.0
+        self.due: list[tuple[float, Callable[[], None]]] = []
 
     def __call__(self) -> float:
         return self.now
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        self.due.append((self.now + seconds, call))
+
+    def pass_by(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self.due and min(self.due, key=lambda each: each[0])[0] <= until:
+            self.due.sort(key=lambda each: each[0])
+            self.now, call = self.due.pop(0)
+            call()
+        self.now = until
 
 
 @pytest.fixture
@@ -24,7 +42,7 @@ def time() -> Time:
 
 @pytest.fixture
 def rows(time: Time) -> HotRows:
-    return HotRows(threshold=3, clock=time)
+    return HotRows(threshold=3, clock=time, later=time.later)
 
 
 def conflicts(rows: HotRows, count: int, row: Row = STOCK, *lanes: str) -> None:
@@ -87,7 +105,7 @@ def test_cold_rows_are_forgotten_when_there_are_many(
     for number in range(500):
         rows.note([("seats", number.to_bytes(16))], [f"lane {number}"])
         time.now += 1
-    assert len(rows._scores) <= 51
+    assert len(rows._heats) <= 51
     assert len(rows._rows_of) <= 51
 
 
@@ -100,3 +118,71 @@ def test_hot_row_that_any_number_of_lanes_meet_keeps_memory_bounded(
         rows.note([STOCK], [f"reference {number}"])
     assert len(rows._rows_of) <= 50
     assert rows.among(["reference 499"]) == {STOCK}
+
+
+def gauge() -> float:
+    return HOT_ROWS._value.get()
+
+
+def test_gauge_comes_down_without_another_conflict(rows: HotRows, time: Time) -> None:
+    conflicts(rows, 3, SEAT)
+    conflicts(rows, 12)
+    assert gauge() == 2
+    time.pass_by(9)
+    assert gauge() == 1, "the seat has cooled"
+    time.pass_by(2)
+    assert gauge() == 0
+    assert time.due == [], "nothing is hot, and still it looks"
+
+
+def test_gauge_sees_a_row_that_cools_before_an_older_one(rows: HotRows, time: Time) -> None:
+    conflicts(rows, 1000)
+    time.pass_by(0.2)
+    conflicts(rows, 3, SEAT)
+    assert gauge() == 2
+    time.pass_by(1)
+    assert gauge() == 1
+
+
+def test_row_gets_hot_again_after_the_gauge_came_down(rows: HotRows, time: Time) -> None:
+    for _ in range(2):
+        conflicts(rows, 3)
+        assert gauge() == 1
+        time.pass_by(60)
+        assert gauge() == 0
+
+
+def test_conflict_looks_at_no_more_rows_than_it_brings(rows: HotRows, time: Time) -> None:
+    """However many are remembered, a conflict costs the same."""
+    for number in range(5000):
+        rows.note([("seats", number.to_bytes(16))], [f"lane {number}"])
+    asked: list[None] = []
+    was = hot_rows._Heat.at
+
+    def counted(heat: hot_rows._Heat, now: float) -> float:
+        asked.append(None)
+        return was(heat, now)
+
+    time.now += 60
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(hot_rows._Heat, "at", counted)
+        for _ in range(10):
+            rows.note([STOCK], ["lane"])
+    assert len(asked) <= 40
+
+
+def test_cold_rows_are_forgotten_one_conflict_after_the_other(rows: HotRows, time: Time) -> None:
+    for number in range(100):
+        rows.note([("seats", number.to_bytes(16))], [f"lane {number}"])
+    time.now += 60
+    conflicts(rows, 60)
+    assert list(rows._heats) == [STOCK]
+    assert list(rows._rows_of) == ["lane"]
+
+
+async def test_loop_of_a_process_brings_the_gauge_down() -> None:
+    conflicts(HotRows(threshold=3), 3)
+    assert gauge() == 1
+    async with asyncio.timeout(10):
+        while gauge():
+            await asyncio.sleep(0.01)
