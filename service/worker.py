@@ -15,7 +15,8 @@ from service.metrics import SWEEPS
 from service.outbox.sequencer import sequence
 from service.refusals import Refusal
 from service.reservations.command_engine import CommandEngine
-from service.reservations.sweep import promote_waiting, purge_batches, purge_records, sweep_lapsed
+from service.reservations.promotion import Promoter
+from service.reservations.sweep import purge_batches, purge_records, sweep_lapsed
 from service.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,7 @@ class Worker:
         batch = self._settings.sweep_batch
         await asyncio.gather(
             self._loop("sweep", pause, lambda: sweep_lapsed(self._store, self._engine, batch)),
-            self._loop("promote", pause, lambda: promote_waiting(self._store, self._engine)),
+            self._loop("promote", pause, Promoter(self._store, self._engine).round),
             self._loop("sequence", pause, lambda: sequence(self._store)),
             self._loop("purge_records", PURGE_SECONDS, lambda: purge_records(self._store)),
             self._loop("purge_batches", PURGE_SECONDS, lambda: purge_batches(self._store)),

@@ -99,10 +99,15 @@ class ExpireReservation(ReservationCommand, frozen=True, kw_only=True):
     """The worker's: end it if its time is over, else leave it alone."""
 
 
+WAITING_SEEN = 200
+"""Waiting reservations of one pool that a decision looks at, the oldest; the worker looks further from time to time."""
+
+
 class PromoteWaiting(Command, frozen=True, kw_only=True):
-    """The worker's: hold for those who wait for a pool (a stock item or an event's category) what now fits."""
+    """The worker's: hold for the `oldest` who wait for a pool (a stock item or an event's category) what now fits."""
 
     pool_id: bytes
+    oldest: int = WAITING_SEEN
     event: str | None = None  # the pool's event, or
     sku: str | None = None  # its SKU and location
     location: str | None = None

@@ -8,15 +8,12 @@ from service.database.transaction import Transaction, chunks, padded
 from service.inventory.seating import SeatingPlan, SeatPosition
 from service.inventory.tables import SEAT_HELD
 from service.reservations import records
-from service.reservations.commands import BestAvailableLine, RequestLine, SeatsLine, StockLine
+from service.reservations.commands import WAITING_SEEN, BestAvailableLine, RequestLine, SeatsLine, StockLine
 from service.reservations.records import Adjustment, Category, Event, Line, Reservation, Seat, StockItem, StockName
 from service.reservations.snapshot import Snapshot
 
 FRONT_ROWS = 12
 """Rows of an event that are read first for best available seats of any section; more where none of these fits."""
-
-WAITING_MOST = 200
-"""Waiting reservations of one pool that one decision looks at; the worker serves the rest."""
 
 LAPSED_MOST = 1000
 
@@ -358,8 +355,11 @@ class Loader:
         if column == "event_id":
             self._work.event_categories.update({event_id: tuple(sorted(found)) for event_id, found in by_event.items()})
 
-    async def waiting(self, named: Collection[bytes] = ()) -> list[Reservation]:
-        """Who else waits for any pool of the snapshot, oldest first; they are loaded with their units."""
+    async def waiting(self, named: Mapping[bytes, int]) -> list[Reservation]:
+        """Who else waits for any pool of the snapshot, oldest first; they are loaded with their units.
+
+        Of the `named` pools as many as is said there.
+        """
         work = self._work
         known = {reservation_id for found in work.waiting.rows.values() for reservation_id in found}
         pools = {pool_id for pool_id, category in work.categories.rows.items() if category.waiters}
@@ -369,7 +369,7 @@ class Loader:
         for pool_id in sorted(pools - work.waiting.rows.keys()):
             rows = await self._transaction.rows(
                 "SELECT reservation_id FROM waiters WHERE pool_id = ? ORDER BY reservation_id LIMIT ?",
-                (pool_id, WAITING_MOST),
+                (pool_id, named.get(pool_id, WAITING_SEEN)),
             )
             by_pool[pool_id] = [bytes(row[0]) for row in rows]
         ids = {reservation_id for found in by_pool.values() for reservation_id in found} - known

@@ -48,7 +48,8 @@ async def read_snapshot(
     await load.lapsed_holders(wanted)
     await load.pools()
     # Who waits for one pool may wait for others, too, where somebody else is before them.
-    while waiting := await load.waiting(_pools_named(fresh)):
+    named = _pools_named(fresh)
+    while waiting := await load.waiting(named):
         theirs = [(r.account_id, line) for r in waiting for line in read_wanted(r.wanted)]
         await _read_wanted_names(load, theirs)
         await load.seats_wanted(theirs)
@@ -125,5 +126,10 @@ def _stock_named(commands: Sequence[Command]) -> Iterable[StockName]:
             yield command.account_id, command.sku, command.location
 
 
-def _pools_named(commands: Sequence[Command]) -> list[bytes]:
-    return [command.pool_id for command in commands if isinstance(command, PromoteWaiting)]
+def _pools_named(commands: Sequence[Command]) -> dict[bytes, int]:
+    """Pools that are served by name, and how many of those who wait there are looked at."""
+    named: dict[bytes, int] = {}
+    for command in commands:
+        if isinstance(command, PromoteWaiting):
+            named[command.pool_id] = max(command.oldest, named.get(command.pool_id, 0))
+    return named

@@ -1,4 +1,4 @@
-"""What time ends, and who waits: found by plain reads, done as commands through the engine.
+"""What time ends: found by plain reads, done as commands through the engine.
 
 And the purge of old records.
 """
@@ -12,7 +12,7 @@ from service.database.transactional import transactional
 from service.idempotency.records import StoredAnswer
 from service.metrics import SWEPT
 from service.reservations.command_engine import CommandEngine
-from service.reservations.commands import Command, ExpireReservation, PromoteWaiting
+from service.reservations.commands import Command, ExpireReservation
 
 PURGE_PART = 500
 BATCHES_KEPT_MS = 3_600_000
@@ -25,16 +25,6 @@ SELECT account_id, reference FROM reservations
 WHERE lapses_at <= ? ORDER BY lapses_at LIMIT ?
 """
 
-SELECT_WAITED_STOCK = """
-SELECT i.account_id, i.id, i.sku, i.location FROM stock_items i
-WHERE i.id IN (SELECT w.pool_id FROM waiters w)
-"""
-
-SELECT_WAITED_CATEGORIES = """
-SELECT c.account_id, c.id, e.event FROM event_categories c JOIN events e ON e.id = c.event_id
-WHERE c.id IN (SELECT w.pool_id FROM waiters w)
-"""
-
 
 async def sweep_lapsed(store: Store, engine: CommandEngine, limit: int) -> int:
     """End up to `limit` reservations whose time is over; how many were found."""
@@ -44,30 +34,6 @@ async def sweep_lapsed(store: Store, engine: CommandEngine, limit: int) -> int:
     await _submit(engine, commands)
     SWEPT.labels("expire").inc(len(commands))
     return len(commands)
-
-
-async def promote_waiting(store: Store, engine: CommandEngine) -> int:
-    """Serve every pool that anybody waits for; how many reservations became held."""
-    commands: list[Command] = []
-    async with store.read() as reader:
-        for account_id, pool_id, sku, location in await reader.rows(SELECT_WAITED_STOCK):
-            commands.append(
-                PromoteWaiting(
-                    account_id=bytes(account_id),
-                    actor=WORKER,
-                    pool_id=bytes(pool_id),
-                    sku=sku.decode(),
-                    location=location.decode(),
-                )
-            )
-        for account_id, pool_id, event in await reader.rows(SELECT_WAITED_CATEGORIES):
-            commands.append(
-                PromoteWaiting(account_id=bytes(account_id), actor=WORKER, pool_id=bytes(pool_id), event=event.decode())
-            )
-    answers = await _submit(engine, commands)
-    promoted = sum(int(answer.body[len(b'{"promoted":') : -1]) for answer in answers)
-    SWEPT.labels("hold").inc(promoted)
-    return promoted
 
 
 async def _submit(engine: CommandEngine, commands: Sequence[Command]) -> list[StoredAnswer]:

@@ -1,5 +1,8 @@
 """Who waits, served by releases in several processes at once: none forgotten, none twice, in order, not overtaken."""
 
+from collections import Counter
+
+from service.reservations.commands import WAITING_SEEN
 from tests.accounts import Account
 from tests.api.reading import becomes_held, held, history, pending, read, seat_states, stock_counts
 from tests.make import act, hold, put_event, put_stock, wait_until
@@ -64,6 +67,26 @@ def test_many_pools_freed_at_once_serve_a_basket_that_wants_all_of_them(callers:
     assert set(statuses(crowd(callers, 8, lambda caller, number: act(caller, first[number], "release")))) == {200}
     assert becomes_held(callers[0], whole)["version"] == 2
     assert [stock_counts(callers[0], sku) for sku in skus] == [(1, 0, 0)] * 8
+
+
+def test_who_waits_behind_a_long_queue_that_does_not_fit_is_found_by_the_worker(callers: list[Account]) -> None:
+    """They all wait for a seat that stays taken; the one behind them, in the same category, for one that does not."""
+    put_event(callers[0])
+    wanted, freed = list(seat_states(callers[0]))[:2]
+    held(callers[0], [{"event": "final", "seats": [wanted]}])
+    first = held(callers[0], [{"event": "final", "seats": [freed]}])["reference"]
+
+    def join(caller: Account, _: int) -> list[object]:
+        return [hold(caller, [{"event": "final", "seats": [wanted]}], wait=True) for _ in range(6)]
+
+    queue = [answer for answers in crowd(callers, 40, join) for answer in answers]
+    assert statuses(queue) == {202: 240}
+    assert len(queue) > WAITING_SEEN
+    behind = pending(callers[-1], [{"event": "final", "seats": [freed]}])["reference"]
+    assert act(callers[0], first, "release").status_code == 200
+    assert becomes_held(callers[0], behind)["version"] == 2
+    assert set(states(callers[0], [answer.json()["reference"] for answer in queue[:3]])) == {"pending"}
+    assert Counter(seat_states(callers[0]).values())["held"] == 2
 
 
 def test_lapsed_holds_serve_who_waits_once(callers: list[Account]) -> None:
