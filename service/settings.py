@@ -24,6 +24,10 @@ REDIS_URL = rf"^(({_REDIS})(\?\S*)?)?{_END}"
 CORS_ORIGINS = rf"^ *({_ORIGIN} *(, *{_ORIGIN} *)*)?{_END}"
 
 
+CONNECTIONS_BESIDE_LANES = 2
+"""One for what is no command, one for asking what became of a lost COMMIT."""
+
+
 class SettingsError(ValueError):
     """A setting that cannot be used; the message names it, its value and what is allowed."""
 
@@ -58,9 +62,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pool_connections: Annotated[
         int,
         Meta(
-            ge=2,
+            ge=3,
             le=200,
-            description="Connections in each pool of a process, for transactions and for reads (MySQL family).",
+            description="Connections in each pool of a process, for transactions and for reads (MySQL family); "
+            "at least two more than `HOLDFAST_LANES`.",
         ),
     ] = 12
     lanes: Annotated[
@@ -143,6 +148,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         settings = msgspec.convert(given, cls, strict=False)
         if settings.is_sqlite and settings.workers > 1:
             msg = f"{PREFIX}WORKERS={settings.workers}: SQLite has one server process; use the MySQL family for more"
+            raise SettingsError(msg)
+        least = settings.lanes + CONNECTIONS_BESIDE_LANES
+        if not settings.is_sqlite and settings.pool_connections < least:
+            msg = (
+                f"{PREFIX}POOL_CONNECTIONS={settings.pool_connections}: with {PREFIX}LANES={settings.lanes} "
+                f"at least {least} are needed"
+            )
             raise SettingsError(msg)
         return settings
 

@@ -20,6 +20,7 @@ from service.database.errors import Disconnected, StoreUnreachable, translate
 from service.database.file_lock import FileLock
 from service.database.session import verify_session
 from service.database.transaction import Transaction
+from service.database.turns import Turns
 from service.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.turns = Turns(settings)
         self._file_lock: FileLock | None = None
         self._trust = dialects.Trust()
         self._patience_seconds = None if settings.is_sqlite else settings.deadline_seconds

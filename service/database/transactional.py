@@ -1,6 +1,7 @@
 """Plain use cases: what does not move inventory runs as one transaction of its own, whole or not at all."""
 
 import asyncio
+import inspect
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -23,25 +24,37 @@ def transactional(
 ) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
     """Make a use case of (transaction, …) one of (store, …): begun, committed, run anew when another was first.
 
-    It is not begun again past the deadline. The use case must do nothing outside its transaction. Raises what it
-    raises, and StoreUnavailable.
+    It waits for its turn, in the name of its parameter `account_id` if it has one, and is not begun again past the
+    deadline. The use case must do nothing outside its transaction. Raises Overloaded, what it raises, StoreUnavailable.
     """
+    account_of = _account_finder(use_case)
 
     async def run(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
         until = loop.time() + store.settings.deadline_seconds
-        for attempt in range(ATTEMPTS):
-            if attempt and loop.time() >= until:
-                break
-            try:
-                async with store.begin(new_id()) as transaction:
-                    return await use_case(transaction, *args, **kwargs)
-            except (Conflict, Disconnected) as error:
-                TRANSACTIONS_RETRIED.labels(type(error).__name__).inc()
-                await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
-            except (StoreUnreachable, CommitUnknown) as error:
-                raise StoreUnavailable(retry_after_s=1) from error
+        # Kept while it backs off: one that has begun must not be refused for those who came later.
+        async with store.turns.take(account_of(args, kwargs)):
+            for attempt in range(ATTEMPTS):
+                if attempt and loop.time() >= until:
+                    break
+                try:
+                    async with store.begin(new_id()) as transaction:
+                        return await use_case(transaction, *args, **kwargs)
+                except (Conflict, Disconnected) as error:
+                    TRANSACTIONS_RETRIED.labels(type(error).__name__).inc()
+                    await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - jitter
+                except (StoreUnreachable, CommitUnknown) as error:
+                    raise StoreUnavailable(retry_after_s=1) from error
         raise StoreUnavailable(retry_after_s=1)
 
     run.__name__, run.__doc__ = use_case.__name__, use_case.__doc__
     return run
+
+
+def _account_finder(use_case: Callable[..., object]) -> Callable[[tuple[Any, ...], dict[str, Any]], object]:
+    """Finds among a call's arguments whom the use case is for; None where it is for no account."""
+    parameters = [*inspect.signature(use_case).parameters][1:]
+    if "account_id" not in parameters:
+        return lambda _args, _kwargs: None
+    place = parameters.index("account_id")
+    return lambda args, kwargs: args[place] if place < len(args) else kwargs["account_id"]

@@ -6,7 +6,7 @@ Nothing is changed under them, and they end with the block. What is locked is sa
 import asyncio
 import fcntl
 import sqlite3
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,13 +37,26 @@ def stock_locked(*accounts: Account) -> Iterator[None]:
 
     MySQL: a session that has locked the rows. SQLite: another process that has the writers' lock.
     """
+    with _locked("stock_items", accounts):
+        yield
+
+
+@contextmanager
+def events_locked(*accounts: Account) -> Iterator[None]:
+    """Nobody can change the definitions of these accounts' events before the block ends; the same way."""
+    with _locked("events", accounts):
+        yield
+
+
+@contextmanager
+def _locked(table: str, accounts: Sequence[Account]) -> Iterator[None]:
     url = accounts[0].database_url
     if is_sqlite(url):
         with writers_locked(url):
             yield
         return
     ids = ", ".join(f"x'{account.id.hex()}'" for account in accounts)
-    with rows_locked(url, f"SELECT id FROM stock_items WHERE account_id IN ({ids})"):
+    with rows_locked(url, f"SELECT id FROM {table} WHERE account_id IN ({ids})"):
         yield
 
 

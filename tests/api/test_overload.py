@@ -3,7 +3,7 @@
 The store is held up for real, by a lock of somebody else. What is refused is refused at once, while the others wait.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -13,10 +13,10 @@ import pytest
 
 from tests.accounts import Account, new_account
 from tests.api.contract import refused
-from tests.api.foreign_locks import stock_locked
+from tests.api.foreign_locks import events_locked, stock_locked
 from tests.api.reading import history, references, stock_counts
 from tests.conftest import StoreName
-from tests.make import hold, new_idempotency_key, put_stock, wait_until
+from tests.make import hold, new_idempotency_key, put_event, put_stock, wait_until
 from tests.races.databases import database
 from tests.running import RunningService, start_service
 
@@ -58,18 +58,27 @@ def accounts(small: RunningService) -> Iterator[list[Account]]:
         yield [first, second, third]
 
 
+def hold_unit(account: Account, key: str) -> httpx.Response:
+    return hold(account, UNIT, key)
+
+
+def upload(account: Account, key: str) -> httpx.Response:
+    body = {"seats": [{"section": "101", "row": "A", "number": "1", "category": "1"}]}
+    return account.http.put("/v1/events/final/seats", json=body, headers={"Idempotency-Key": key})
+
+
 class Callers:
-    """Holds that are under way, each in a thread of its own, under a key of its own."""
+    """Requests that are under way, each in a thread of its own, under a key of its own."""
 
     def __init__(self, threads: ThreadPoolExecutor) -> None:
         self.threads = threads
         self.waiting: list[tuple[Account, str, Future[httpx.Response]]] = []
         self.refused: list[tuple[Account, str]] = []
 
-    def call(self, account: Account, count: int) -> None:
+    def call(self, account: Account, count: int, request: Callable[[Account, str], httpx.Response] = hold_unit) -> None:
         for _ in range(count):
             key = new_idempotency_key()
-            self.waiting.append((account, key, self.threads.submit(hold, account, UNIT, key)))
+            self.waiting.append((account, key, self.threads.submit(request, account, key)))
 
     def take_refused(self, count: int) -> None:
         """Returns when so many more were refused, and nobody was answered otherwise: all others still wait."""
@@ -166,3 +175,27 @@ def test_queue_depth_tells_how_many_wait(accounts: list[Account], callers: Calle
     for _, _, future in callers.waiting:
         assert future.result().status_code == 201
     wait_until(lambda: depth() == 0, what="nobody waits any more")
+
+
+def test_uploads_are_bounded_and_hold_up_nobody_elses_holds(
+    accounts: list[Account], callers: Callers, small: RunningService
+) -> None:
+    first, second, third = accounts
+    for account in (first, second):
+        put_event(account, seats=[])
+    # Beside the lanes there is room for so many, and for two behind them, of two accounts.
+    at_once = 1 if small.store == "sqlite" else 8
+    with events_locked(first, second):
+        callers.call(first, at_once + 1 + TOO_MANY, upload)
+        callers.take_refused(TOO_MANY)
+        callers.call(second, 1 + TOO_MANY, upload)
+        callers.take_refused(TOO_MANY)
+        assert len(callers.waiting) == at_once + 2
+        if small.store == "mysql":
+            assert hold(third, UNIT).status_code == 201, "while all uploads still wait"
+    for _, _, future in callers.waiting:
+        assert future.result().status_code == 200, future.result().text
+    for account, key in callers.refused:
+        response = upload(account, key)
+        assert (response.status_code, response.headers["Idempotent-Replayed"]) == (200, "false"), response.text
+    assert hold(third, UNIT).status_code == 201

@@ -50,6 +50,8 @@ def test_number_is_taken_up_to_its_bounds_and_refused_beyond(name: str) -> None:
     variable = f"{PREFIX}{name.upper()}"
     least, most = numbers()[name]
     others = {"HOLDFAST_DATABASE_URL": "mysql+asyncmy://db/holdfast"}
+    # The lanes' connections are of the pool: each is tried with as many of the other as it needs.
+    others |= {"HOLDFAST_LANES": "1"} if name == "pool_connections" else {"HOLDFAST_POOL_CONNECTIONS": "200"}
     for value in (least, most):
         assert getattr(Settings.from_environment(others | {variable: str(value)}), name) == value
     for value, bound in ((least - 1, least), (most + 1, most)):
@@ -162,3 +164,11 @@ def test_several_processes_on_sqlite_are_refused_and_on_mysql_taken() -> None:
     assert told.startswith("HOLDFAST_WORKERS=2: SQLite has one server process")
     environ = {"HOLDFAST_WORKERS": "2", "HOLDFAST_DATABASE_URL": "mysql+asyncmy://db/holdfast"}
     assert Settings.from_environment(environ).workers == 2
+
+
+def test_lanes_that_leave_no_connection_are_refused_on_mysql_and_none_on_sqlite() -> None:
+    environ = {"HOLDFAST_LANES": "11", "HOLDFAST_DATABASE_URL": "mysql+asyncmy://db/holdfast"}
+    told = refusal(environ)
+    assert told == "HOLDFAST_POOL_CONNECTIONS=12: with HOLDFAST_LANES=11 at least 13 are needed"
+    assert Settings.from_environment(environ | {"HOLDFAST_POOL_CONNECTIONS": "13"}).lanes == 11
+    assert Settings.from_environment({"HOLDFAST_LANES": "11"}).lanes == 11
