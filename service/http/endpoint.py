@@ -32,7 +32,7 @@ from service.http.if_match import parse_if_match
 from service.http.message import Answer, Headers, header_lines, read_body
 from service.http.parameters import NoQuery, Parser, parse_path, path_parser, query_pairs
 from service.http.refuse import CONTENT_TYPE as PROBLEM
-from service.http.refuse import EXPIRES, count, refused
+from service.http.refuse import EXPIRES, note_refusal, refused
 from service.http.services import Services
 from service.idempotency.fingerprint import fingerprint
 from service.idempotency.key import parse_idempotency_key
@@ -159,9 +159,12 @@ async def answer_request(asked: Endpoint, services: Services, scope: Scope, rece
             key=keyed,
             if_match=parts.if_match,
         )
-        return await asked.handle(call), rate
+        answer = await asked.handle(call)
     except Exception as error:  # noqa: BLE001 - refusals and bugs alike leave as problems
         return refused(error, request_id, **about), rate
+    if answer.status >= LEAST_ERROR_STATUS:  # decided, or replayed, and so not raised
+        note_refusal(_slug(answer.body), **about)
+    return answer, rate
 
 
 def _require_scope(scope: str | None, caller: Caller) -> None:
@@ -227,7 +230,6 @@ def stored(answer: StoredAnswer) -> Answer:
     headers: list[tuple[str, str]] = []
     if answer.status >= LEAST_ERROR_STATUS:
         headers.append(PROBLEM)
-        count(_slug(answer.body))
     if answer.location is not None:
         headers.append(("Location", answer.location))
     if answer.etag is not None:

@@ -29,12 +29,10 @@ def refused(error: BaseException, request_id: str, **about: object) -> Answer:
     if refusal is None:
         log.error("internal_error", exc_info=error, **about)
         problem = problems.internal(request_id)
-        count(problems.TABLE[-1].slug)
+        _counter(problems.TABLE[-1].slug).inc()
     else:
         problem = problems.render(refusal, request_id)
-        slug = problems.row_of(refusal).slug
-        log.info("refused", problem=slug, **about)
-        count(slug)
+        note_refusal(problems.row_of(refusal).slug, **about)
     answer = Answer(problem.status, problem.body, [CONTENT_TYPE, *problem.headers])
     if isinstance(refusal, IdempotencyKeyReused) and refusal.kept_until is not None:
         answer.headers.append((EXPIRES, to_rfc3339(refusal.kept_until)))
@@ -52,8 +50,9 @@ def refusal_of(error: BaseException) -> Refusal | None:
             return None
 
 
-def count(slug: str) -> None:
-    """One more request that was answered with this problem."""
+def note_refusal(slug: str, **about: object) -> None:
+    """One more request that was answered with this problem: counted, and logged with what is known `about` it."""
+    log.info("refused", problem=slug, **about)
     _counter(slug).inc()
 
 
