@@ -39,7 +39,7 @@ class Edge:
             return
         began = time.perf_counter()
         request_id = _request_id(scope)
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        structlog.contextvars.bind_contextvars(request_id=request_id, client=_client(scope))
         scope.setdefault("state", {})["request_id"] = request_id
         raw_path = scope.get("raw_path") or b""
         if b"%" in raw_path or b"//" in raw_path:
@@ -71,6 +71,12 @@ def _request_id(scope: Any) -> str:  # noqa: ANN401 - a scope of HTTP
                 return str(value, "ascii")
             break
     return id_text(new_id())
+
+
+def _client(scope: Any) -> str | None:  # noqa: ANN401 - a scope of HTTP
+    """The address that asks; behind a proxy that is believed (HOLDFAST_TRUSTED_PROXIES) the one that it names."""
+    client = scope.get("client")
+    return client[0] if client else None
 
 
 def _measure(scope: Any, status: int, seconds: float) -> None:  # noqa: ANN401 - a scope of HTTP

@@ -1,6 +1,7 @@
 """Structured logs, on standard error: JSON lines for machines or coloured lines for people.
 
-Every line carries the request's id where there is one. Lines of libraries (uvicorn, alembic) go the same way.
+Every line carries the request's id and its client's address where there is a request. Lines of libraries (uvicorn,
+alembic) go the same way.
 A line must never carry a secret, an idempotency key's text, or a body.
 """
 

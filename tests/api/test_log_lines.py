@@ -7,12 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.accounts import Account
+from tests.accounts import Account, http_client
 from tests.api.contract import refused
 from tests.api.reading import held
 from tests.api.test_problems import PROVOKED
 from tests.make import act, hold, put_event, put_stock, wait_until
-from tests.running import RunningService
+from tests.races.databases import sqlite_database
+from tests.running import RunningService, start_service
 
 ONE = [{"sku": "NW-001", "quantity": 1}]
 MANY = [{"sku": "NW-001", "quantity": 1_000}]
@@ -89,3 +90,19 @@ def test_log_tells_no_key_no_secret_and_no_body(account: Account, service: Runni
     text = service.log()
     for secret in (account.key.split("_", 2)[2], key, customer):
         assert secret not in text
+
+
+CLIENT = "203.0.113.9"
+
+
+def test_line_names_the_client_that_a_trusted_proxy_names(account: Account, service: RunningService) -> None:
+    """This host is believed unless set."""
+    response = account.http.get("/v1/events/nothing", headers={"X-Forwarded-For": f"6.6.6.6, {CLIENT}"})
+    assert [line["client"] for line in refusals(service, response)] == [CLIENT]
+
+
+def test_line_names_who_connects_where_nobody_is_trusted() -> None:
+    env = {"HOLDFAST_TRUSTED_PROXIES": ""}
+    with sqlite_database() as url, start_service(url, env=env) as service, http_client(service.url) as nobody:
+        response = nobody.get("/v1/me", headers={"X-Forwarded-For": CLIENT})
+        assert [line["client"] for line in refusals(service, response)] == ["127.0.0.1"]
