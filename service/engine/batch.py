@@ -99,7 +99,7 @@ class BatchRunner(Generic[C, A]):
         tries = 0
         while batch := _still_wanted(batch):
             try:
-                await self._attempt(batch)
+                attempt = await self._attempt(batch)
             except (Conflict, Disconnected) as lost:
                 tries += 1
                 parts = self._after_loss(batch, lost, tries)
@@ -110,6 +110,8 @@ class BatchRunner(Generic[C, A]):
             except Exception as error:  # noqa: BLE001 - poison: find out whose
                 parts = _halves(batch, error)
             else:
+                # Outside the try: what is durable is never run again, whatever goes wrong here.
+                self._give_out(batch, attempt)
                 return
             for part in parts:
                 await self._run(part)
@@ -132,16 +134,18 @@ class BatchRunner(Generic[C, A]):
         # Nobody knows in whose way the row is (1062, 1213): at last each command stands and falls alone.
         return _halved(batch) if tries >= HALVED_AFTER and len(batch) > 1 else ()
 
-    async def _attempt(self, batch: list[Waiting[Any, Any]]) -> None:
+    async def _attempt(self, batch: list[Waiting[Any, Any]]) -> Attempt[A]:
         commands = [waiting.command for waiting in batch]
         hot = self._hot_rows.among(waiting.lane_key for waiting in batch)
         batch_id = new_id()
         async with self._row_locks.hold(hot) as unlocked, self._store.begin(batch_id) as transaction:
-            attempt = await self._domain.attempt(transaction, commands, batch_id, unlocked)
-        BATCH_COMMANDS.observe(len(batch))
-        self._domain.committed(attempt)
+            return await self._domain.attempt(transaction, commands, batch_id, unlocked)
+
+    def _give_out(self, batch: list[Waiting[Any, Any]], attempt: Attempt[A]) -> None:
         for waiting, answer in zip(batch, attempt.answers, strict=True):
             waiting.give(answer)
+        BATCH_COMMANDS.observe(len(batch))
+        self._domain.committed(attempt)
 
     def _note(self, batch: list[Waiting[Any, Any]], conflict: Conflict) -> None:
         positions = conflict.positions if isinstance(conflict, RowsChanged) else frozenset[int]()
@@ -183,7 +187,9 @@ def _halves(batch: list[Waiting[Any, Any]], error: Exception) -> Parts:
     if waiting.failures >= FAILURES_MAX:
         COMMANDS_POISONED.inc()
         log.error("command_poisoned", command=type(waiting.command).__name__, exc_info=error)
-        waiting.fail(CommandPoisoned(type(error).__name__))
+        poisoned = CommandPoisoned(type(error).__name__)
+        poisoned.__cause__ = error  # for the log of its request, under the id that the client was told
+        waiting.fail(poisoned)
     else:
         BATCH_RETRIES.labels("failed_alone").inc()
     return ()

@@ -10,14 +10,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from service.database.transaction import Transaction, chunks, marks, padded_size
+from service.database.transaction import Transaction, chunks, marks, padded, padded_size
 from service.engine.batch import RowsChanged
 from service.idempotency.records import StoredAnswer, insert_records, record_row
 from service.ids import new_id
 from service.reservations.answers import adjustment_body, is_stored, message_of
 from service.reservations.commands import Command
 from service.reservations.decide import AdjustmentDecided, Outcome
-from service.reservations.records import Line, Reservation, StockItem
+from service.reservations.records import Category, Line, Reservation, StockItem
 from service.reservations.snapshot import Layer, Snapshot
 
 MESSAGE_COLUMNS = (
@@ -39,6 +39,9 @@ STOCK_COLUMNS = (
 ADJUSTMENT_COLUMNS = (
     "id", "account_id", "stock_item_id", "reference", "delta", "reason", "actor", "adjusted_at", "body",
 )  # fmt: skip
+
+Assignments = Sequence[tuple[str, Any]]
+"""Of an UPDATE, in order: what is assigned, with its value where that has a place in it."""
 
 
 async def write_changes(
@@ -91,76 +94,61 @@ class _Writer:
         self._work = work
 
     async def update_stock(self) -> None:
-        """Counts by their change, so that items which change alike share a statement; definitions by their values."""
-        columns = ("on_hand", "held", "confirmed", "waiters", "definition_version")
-        counts = ", ".join(f"{column} = {column} + ?" for column in columns)
-        layer = self._work.stock
-        await self._update_by_version("stock_items", layer, counts, _stock_count_changes)
-        defined = Layer[bytes, StockItem]()
-        for key, before, after in layer.changes():
-            if before is not None and _definition(before) != _definition(after):
-                # Its version was moved by the UPDATE of its counts.
-                defined.before[key], defined.rows[key] = replace(before, version=after.version), after
-        await self._update_by_version(
-            "stock_items", defined, "description = ?, amount = ?, currency = ?", _new_definition
-        )
+        await self._update_by_version("stock_items", self._work.stock, _stock_changes)
 
     async def update_categories(self) -> None:
         # Name and price are an operator's; a decision moves the count of waiters alone.
-        await self._update_by_version(
-            "event_categories",
-            self._work.categories,
-            "waiters = waiters + ?",
-            lambda before, after: (after.waiters - before.waiters,),
-        )
+        await self._update_by_version("event_categories", self._work.categories, _category_changes)
 
     async def update_seats(self) -> None:
-        await self._update_by_version("seats", self._work.seats, "state = ?", lambda _, after: (after.state,))
+        await self._update_by_version("seats", self._work.seats, lambda _, after: [("state = ?", after.state)])
 
     async def update_reservations(self) -> None:
-        await self._update_by_version(
-            "reservations",
-            self._work.reservations,
-            "state = ?, lapses_at = ?, held_at = ?, confirmed_at = ?, ended_at = ?, wanted = ?",
-            lambda _, row: (row.state.encode(), row.lapses_at, row.held_at, row.confirmed_at, row.ended_at, row.wanted),
-            guard_state=True,
-        )
+        await self._update_by_version("reservations", self._work.reservations, _reservation_changes, guard_state=True)
 
     async def _update_by_version(
         self,
         table: str,
         layer: Layer[bytes, Any],
-        assignments: str,
-        values_of: Callable[[Any, Any], tuple[Any, ...]],
+        changes_of: Callable[[Any, Any], Assignments],
         *,
         guard_state: bool = False,
     ) -> None:
-        """One UPDATE for all rows that change alike: each guarded by its version as read."""
-        groups: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+        """One UPDATE for all rows that change alike, each guarded by its version as read."""
+        groups: dict[tuple[tuple[str, Any], ...], list[tuple[Any, ...]]] = {}
         for row_id, before, after in sorted(layer.changes(), key=lambda change: change[0]):
             if before is None or after == before:
                 continue
             guard = (row_id, before.version, before.state.encode()) if guard_state else (row_id, before.version)
-            groups.setdefault((*values_of(before, after), after.version - before.version), []).append(guard)
+            assignments = (*changes_of(before, after), ("version = version + ?", after.version - before.version))
+            groups.setdefault(assignments, []).append(guard)
+        if len(groups) > 1:
+            await self._lock_in_order(table, sorted(guard[0] for guards in groups.values() for guard in guards))
         names = ("id", "version", "state") if guard_state else ("id", "version")
-        for values, guards in groups.items():
+        for assignments, guards in groups.items():
             for part in chunks(guards):
-                await self._update(table, f"{assignments}, version = version + ?", values, names, part)
+                await self._update(table, assignments, names, part)
+
+    async def _lock_in_order(self, table: str, ids: Sequence[bytes]) -> None:
+        """Lock rows that several UPDATEs will change, by primary key, as every batch does: else two might cross."""
+        if not self._transaction.dialect.for_update:
+            return
+        for part in chunks(ids):
+            places, values = padded(part)
+            sql = f"SELECT id FROM {table} WHERE id IN ({places}) ORDER BY id{self._transaction.dialect.for_update}"  # noqa: S608
+            await self._transaction.rows(sql, values)
 
     async def _update(
-        self,
-        table: str,
-        assignments: str,
-        values: tuple[Any, ...],
-        names: tuple[str, ...],
-        guards: Sequence[tuple[Any, ...]],
+        self, table: str, assignments: Assignments, names: tuple[str, ...], guards: Sequence[tuple[Any, ...]]
     ) -> None:
         size = padded_size(len(guards))
         one = " AND ".join(f"{name} = ?" for name in names)
         where = " OR ".join([f"({one})"] * size)
-        bound = [*guards, *[guards[-1]] * (size - len(guards))]
-        sql = f"UPDATE {table} SET {assignments} WHERE {where}"  # noqa: S608 - names of our own tables
-        matched = await self._transaction.change(sql, (*values, *(cell for guard in bound for cell in guard)))
+        sql = f"UPDATE {table} SET {', '.join(assigned for assigned, _ in assignments)} WHERE {where}"  # noqa: S608
+        values = [_cell(value) for assigned, value in assignments if "?" in assigned]
+        values += [cell for guard in guards for cell in guard]
+        values += guards[-1] * (size - len(guards))
+        matched = await self._transaction.change(sql, tuple(values))
         if matched != len(guards):
             raise await self._rows_changed(table, [(guard[0], guard[1]) for guard in guards])
 
@@ -168,11 +156,12 @@ class _Writer:
         """Which rows are no longer as they were read, and the commands that touch them."""
         if table == "reservation_lines":
             return RowsChanged(f"rows of {table} had changed", frozenset(), frozenset())
+        # The transaction is lost. In it, rows that its own UPDATE has matched would pass for changed, too.
+        await self._transaction.roll_back()
         found: dict[bytes, int] = {}
         for part in chunks([row_id for row_id, _ in guards]):
             sql = f"SELECT id, version FROM {table} WHERE id IN ({marks(len(part))})"  # noqa: S608
             found.update({bytes(row[0]): row[1] for row in await self._transaction.rows(sql, tuple(part))})
-        # Another batch of this transaction's own earlier UPDATE cannot have moved them: each row is updated once.
         changed = frozenset((table, row_id) for row_id, version in guards if found.get(row_id) != version)
         positions = frozenset(position for row in changed for position in self._work.touched.get(row, ()))
         return RowsChanged(f"{len(changed)} rows of {table} had changed", changed, positions)
@@ -195,14 +184,17 @@ class _Writer:
                     given_back.setdefault((None, line.released_at), []).append((reservation_id, line.number))
                 else:
                     claimed.setdefault(_line_values(line), []).append((reservation_id, line.number))
-        await self._update_lines("live = ?, released_at = ?", given_back)
-        every_column = "seat_id = ?, live = ?, place = ?, amount = ?, currency = ?, released_at = ?"
+        await self._update_lines(("live = ?", "released_at = ?"), given_back)
+        every_column = ("seat_id = ?", "live = ?", "place = ?", "amount = ?", "currency = ?", "released_at = ?")
         await self._update_lines(every_column, claimed)
 
-    async def _update_lines(self, assignments: str, groups: dict[tuple[Any, ...], list[tuple[Any, ...]]]) -> None:
+    async def _update_lines(
+        self, assigned: tuple[str, ...], groups: dict[tuple[Any, ...], list[tuple[Any, ...]]]
+    ) -> None:
         for values, guards in groups.items():
             for part in chunks(sorted(guards)):
-                await self._update("reservation_lines", assignments, values, ("reservation_id", "line"), part)
+                assignments = tuple(zip(assigned, values, strict=True))
+                await self._update("reservation_lines", assignments, ("reservation_id", "line"), part)
 
     async def insert_stock(self) -> None:
         rows = [
@@ -272,22 +264,31 @@ class _Writer:
         )
 
 
-def _stock_count_changes(before: StockItem, after: StockItem) -> tuple[int, ...]:
-    return (
-        after.on_hand - before.on_hand,
-        after.held - before.held,
-        after.confirmed - before.confirmed,
-        after.waiters - before.waiters,
-        after.definition_version - before.definition_version,
-    )
+def _stock_changes(before: StockItem, after: StockItem) -> Assignments:
+    """Counts by their change, so that items which change alike share a statement; definitions by their values."""
+    counts = [
+        (f"{name} = {name} + ?", getattr(after, name) - getattr(before, name))
+        for name in ("on_hand", "held", "confirmed", "waiters", "definition_version")
+        if getattr(after, name) != getattr(before, name)
+    ]
+    return [*counts, *_changed(before, after, ("description", "amount", "currency"))]
 
 
-def _definition(item: StockItem) -> tuple[str, int, str]:
-    return (item.description, item.amount, item.currency)
+def _category_changes(before: Category, after: Category) -> Assignments:
+    return [("waiters = waiters + ?", after.waiters - before.waiters)]
 
 
-def _new_definition(_: StockItem, after: StockItem) -> tuple[Any, ...]:
-    return (after.description.encode(), after.amount, after.currency.encode())
+def _reservation_changes(before: Reservation, after: Reservation) -> Assignments:
+    names = ["state", "lapses_at", "held_at", "confirmed_at", "ended_at", "wanted"]
+    if after.state == "expired" and after.ended_at == before.lapses_at:
+        # Each ends at a time of its own, which its row has: said so, a whole sweep is one statement.
+        names.remove("ended_at")
+        return [("ended_at = lapses_at", None), *_changed(before, after, names)]
+    return _changed(before, after, names)
+
+
+def _changed(before: object, after: object, names: Sequence[str]) -> Assignments:
+    return [(f"{name} = ?", getattr(after, name)) for name in names if getattr(after, name) != getattr(before, name)]
 
 
 def _line_values(line: Line) -> tuple[Any, ...]:
@@ -314,6 +315,10 @@ def _line_row(reservation: Reservation, line: Line) -> tuple[Any, ...]:
         reservation.id, line.number, reservation.account_id, line.inventory_id, line.seat_id, 1 if line.live else None,
         line.name.encode(), _bytes(line.place), line.quantity, line.amount, _bytes(line.currency), line.released_at,
     )  # fmt: skip
+
+
+def _cell(value: object) -> object:
+    return value.encode() if isinstance(value, str) else value
 
 
 def _bytes(text: str | None) -> bytes | None:

@@ -52,6 +52,7 @@ class Counters:
         self.committed_answers = 0
         self.room_ends = False
         self.ends_anyway = False
+        self.counts_wrong = False
 
     async def attempt(
         self, transaction: Transaction, commands: Sequence[Add], _batch_id: bytes, _lock_rows: frozenset[Row]
@@ -91,6 +92,8 @@ class Counters:
             raise RowsChanged("another was first", frozenset({("counters", bytes(row_id))}), positions)
 
     def committed(self, attempt: Attempt[int]) -> None:
+        if self.counts_wrong:
+            raise ArithmeticError
         self.committed_answers += len(attempt.answers)
 
 

@@ -139,6 +139,15 @@ async def test_client_that_has_gone_spoils_nobody_elses_answer(tmp_path: Path) -
         assert stays.answer.result() == 1
 
 
+async def test_what_is_durable_is_not_run_again_whatever_fails_after_it(tmp_path: Path) -> None:
+    async with engine(tmp_path) as made:
+        made.domain.counts_wrong = True
+        assert await answers(made, [waiting("a"), waiting("b")]) == [1, 1]
+        assert shown(made) == ["ab"]
+        assert await made.values() == {"a": 1, "b": 1, "c": 0, "d": 0}
+        assert [entry["event"] for entry in made.logged] == ["batch_runner_failed"]
+
+
 async def test_poison_tells_its_kind_and_is_an_error_in_the_log(tmp_path: Path) -> None:
     async with engine(tmp_path) as made:
         batch = [waiting("a", -1)]
@@ -146,5 +155,6 @@ async def test_poison_tells_its_kind_and_is_an_error_in_the_log(tmp_path: Path) 
         error = batch[0].answer.exception()
         assert isinstance(error, CommandPoisoned)
         assert str(error) == "IntegrityError"
+        assert type(error.__cause__).__name__ == "IntegrityError", "the log of its request shows where it failed"
         (poisoned,) = [entry for entry in made.logged if entry["event"] == "command_poisoned"]
         assert (poisoned["log_level"], poisoned["command"]) == ("error", "Add")

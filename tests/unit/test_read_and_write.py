@@ -60,6 +60,7 @@ class Database:
         self.store = store
         self.domain = ReservationDomain(barrier_seconds=60)
         self.patch = patch
+        self.statements: list[str] = []
 
     async def fill(self, venue: Venue) -> None:
         async with self.store.begin(new_id()) as transaction:
@@ -85,6 +86,9 @@ class Database:
         self.patch.setattr(attempts, "new_reference", lambda: next(references))
         batch_id = new_id()
         async with self.store.begin(batch_id) as transaction:
+            raw = (await transaction.connection.get_raw_connection()).driver_connection
+            self.statements.clear()
+            await raw.set_trace_callback(self.statements.append)
             return list((await self.domain.attempt(transaction, commands, batch_id, frozenset())).answers)
 
     async def compare(self, venue: Venue) -> None:
@@ -162,8 +166,11 @@ async def _reservations(reader: Transaction) -> list[Reservation]:
     return [load.reservation(row, tuple(lines[bytes(row[0])]), tuple(pools.get(bytes(row[0]), ()))) for row in rows]
 
 
-async def compare(database_settings: Settings, batches: Iterable[Step], memory: Venue) -> None:
-    """Batches with the seconds that pass before each, in both; `memory` is where it ends."""
+async def compare(database_settings: Settings, batches: Iterable[Step], memory: Venue) -> list[str]:
+    """Batches with the seconds that pass before each, in both; `memory` is where it ends.
+
+    The statements of the last one.
+    """
     store = Store(database_settings)
     try:
         with pytest.MonkeyPatch.context() as patch:
@@ -175,6 +182,7 @@ async def compare(database_settings: Settings, batches: Iterable[Step], memory: 
                 memory.decide(*batch)
                 assert await database.decide(batch, memory) == memory.answers
                 await database.compare(memory)
+            return database.statements
     finally:
         await store.close()
 
@@ -231,3 +239,21 @@ def test_stock_that_falls_short_within_a_batch_finds_the_lapsed_holds_on_it(
     memory = venue()
     asyncio.run(compare(database_settings, batches, memory))
     assert [row.state for row in memory.reservations.values()] == states
+
+
+ALIKE: dict[str, list[c.Command]] = {
+    "confirms": [act(c.ConfirmReservation, number) for number in (1, 2, 3)],
+    "releases": [act(c.ReleaseReservation, number) for number in (1, 2, 3)],
+    "extends": [act(c.ExtendReservation, number, hold_seconds=150) for number in (1, 2, 3)],
+    "a sweep": [act(c.ExpireReservation, number) for number in (1, 2, 3)],
+}
+
+
+@pytest.mark.parametrize("verb", ALIKE)
+def test_what_happens_alike_to_holds_of_different_times_is_one_update(database_settings: Settings, verb: str) -> None:
+    memory = venue()
+    holds: list[Step] = [(1, [hold(seats(seat), hold_seconds=100)]) for seat in ("A1", "A2", "A3")]
+    last = (100 if verb == "a sweep" else 1, ALIKE[verb])
+    statements = asyncio.run(compare(database_settings, [*holds, last], memory))
+    assert sum(statement.startswith("UPDATE reservations ") for statement in statements) == 1
+    assert len({row.version for row in memory.reservations.values()}) == 1
