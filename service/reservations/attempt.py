@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -12,7 +13,7 @@ from service.idempotency.records import StoredAnswer
 from service.ids import new_id, new_reference
 from service.metrics import REPLAYS, TRANSITIONS
 from service.reservations.answers import answer_of, is_stored, message_bodies
-from service.reservations.commands import Command, CreateReservation, ReservationCommand, lane_key
+from service.reservations.commands import Command, CreateReservation, ReservationCommand, lane_key, weight
 from service.reservations.decide import Outcome, decide
 from service.reservations.decide.claims import MoreSeatsNeeded
 from service.reservations.load import FRONT_ROWS
@@ -25,20 +26,27 @@ REMEMBERED_MOST = 200_000
 MORE_ROWS = 4
 
 
+class Queued(NamedTuple):
+    """How a command is queued: by which lane key, and as about how many rows."""
+
+    lane_key: Hashable
+    rows: int
+
+
 class ReservationDomain:
-    """Reads, decides and writes batches; remembers which lane a reservation's units belong to."""
+    """Reads, decides and writes batches; remembers how the actions on a reservation are to be queued."""
 
     def __init__(self, barrier_seconds: int) -> None:
         self._barrier_ms = barrier_seconds * 1000
-        self._lane_of: OrderedDict[tuple[bytes, str], Hashable] = OrderedDict()
+        self._actions: OrderedDict[tuple[bytes, str], Queued] = OrderedDict()
 
-    def lane_key(self, command: Command) -> Hashable:
+    def queued(self, command: Command) -> Queued:
         """An action meets the commands for the units of its reservation, where this process knows them."""
         if isinstance(command, ReservationCommand):
-            known = self._lane_of.get((command.account_id, command.reference))
+            known = self._actions.get((command.account_id, command.reference))
             if known is not None:
                 return known
-        return lane_key(command)
+        return Queued(lane_key(command), weight(command))
 
     async def attempt(
         self, transaction: Transaction, commands: Sequence[Command], batch_id: bytes, lock_rows: frozenset[Row]
@@ -79,15 +87,15 @@ class ReservationDomain:
                 self._remember(message.subject)
 
     def _remember(self, reservation: Reservation) -> None:
-        """In which lane the actions on a reservation meet the commands for its units."""
         if not reservation.lines:
             return
         first = reservation.lines[0]
         section = None if first.place is None else first.place.rpartition("-")[0].rpartition("-")[0]
         place = first.place if first.is_stock else section
-        self._lane_of[reservation.account_id, reservation.reference] = (reservation.account_id, first.name, place)
-        while len(self._lane_of) > REMEMBERED_MOST:
-            self._lane_of.popitem(last=False)
+        queued = Queued((reservation.account_id, first.name, place), len(reservation.lines))
+        self._actions[reservation.account_id, reservation.reference] = queued
+        while len(self._actions) > REMEMBERED_MOST:
+            self._actions.popitem(last=False)
 
 
 async def _lock(transaction: Transaction, rows: frozenset[Row]) -> None:

@@ -13,7 +13,7 @@ from service.engine.row_locks import RowLocks
 from service.idempotency.in_flight import InFlight, wait_for
 from service.idempotency.records import StoredAnswer
 from service.reservations.attempt import ReservationDomain
-from service.reservations.commands import Command, weight
+from service.reservations.commands import Command, size
 from service.settings import Settings
 
 
@@ -38,8 +38,7 @@ class CommandEngine:
         """The answer of a command, after it is durable; a decided refusal is an answer, too.
 
         Raises Overloaded, IdempotencyInProgress, StoreUnavailable (nothing is known to have happened: the same key
-        again),
-        CommandPoisoned (a bug).
+        again), CommandPoisoned (a bug).
         """
         if command.key is not None:
             return await self.in_flight.once(command.key, lambda: self._enqueue(command))
@@ -47,21 +46,12 @@ class CommandEngine:
         return await wait_for(self._enqueue(command), until)
 
     def _enqueue(self, command: Command) -> "asyncio.Future[StoredAnswer]":
+        lane_key, rows = self.domain.queued(command)
         return self._lanes.enqueue(
-            command,
-            account_id=command.account_id,
-            lane_key=self.domain.lane_key(command),
-            weight=weight(command),
-            size=_size(command),
+            command, account_id=command.account_id, lane_key=lane_key, weight=rows, size=size(command)
         )
 
     async def drain(self) -> None:
         """Take no more commands, finish those inside, let go of Redis."""
         await self._lanes.drain()
         await self._row_locks.close()
-
-
-def _size(command: Command) -> int:
-    """About how many bytes a command brings."""
-    metadata = getattr(command, "metadata", None)
-    return 200 + len(metadata or b"") + (0 if command.key is None else 130)

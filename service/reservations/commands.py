@@ -1,9 +1,9 @@
 """Commands: everything that may move inventory or a reservation, from the API, the worker and the command line alike.
 
-A command is plain data. `decide` turns it into an Effect or a Refusal; nothing else does.
+A command is plain data. `decide` turns it into an Outcome; nothing else does.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -142,13 +142,26 @@ class BlockSeats(Command, frozen=True, kw_only=True):
     blocked: bool
 
 
+LINES_GUESSED: Final = 10
+"""Of a reservation that this process does not remember: as many as do not yet cut a full batch of small ones."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
 def weight(command: Command) -> int:
-    """About how many rows a command touches; bounds the batch."""
+    """About how many rows a command touches; bounds the batch. An action knows only its reference: see `attempt.py`."""
     if isinstance(command, CreateReservation):
         return sum(_units(line) for line in command.lines)
+    if isinstance(command, ReservationCommand):
+        return LINES_GUESSED
     if isinstance(command, BlockSeats):
         return len(command.seats)
-    return 4 if isinstance(command, ReservationCommand) else 1
+    return command.oldest if isinstance(command, PromoteWaiting) else 1
+
+
+def size(command: Command) -> int:
+    """About how many bytes a command brings; bounds the batch. Encoding it takes 0.3 µs, with 100 seats 1 µs."""
+    return len(_encode(command))
 
 
 def _units(line: RequestLine) -> int:
@@ -158,7 +171,7 @@ def _units(line: RequestLine) -> int:
 
 
 def lane_key(command: Command) -> tuple[Any, ...]:  # noqa: PLR0911 - one return a kind
-    """Commands for the same rows meet in one lane. An action knows only its reference: see `lanes.py`."""
+    """Commands for the same rows meet in one lane. An action knows only its reference: see `attempt.py`."""
     if isinstance(command, CreateReservation):
         first = command.lines[0]
         if isinstance(first, StockLine):
