@@ -86,27 +86,20 @@ async def _was_committed(store: "Store", lost: Transaction, marker: bytes, sessi
 
 
 async def _ask(store: "Store", marker: bytes) -> bool:
-    transaction = await store.fresh_transaction()
-    try:
-        await _insert_marker(transaction, marker)
-    except DuplicateKey:
-        return True
-    else:
+    # Rolled back at its end: the marker of a transaction that did not happen must not stay behind.
+    async with store.write_session() as session:
+        try:
+            await _insert_marker(session, marker)
+        except DuplicateKey:
+            return True
         return False
-    finally:
-        # The marker of a transaction that did not happen must not stay behind.
-        await transaction.roll_back()
-        await transaction.connection.close()
 
 
 async def _end_session(store: "Store", session_id: int | None) -> None:
     if session_id is None:
         return
     try:
-        transaction = await store.fresh_transaction()
-        try:
-            await transaction.change(f"KILL {int(session_id)}")
-        finally:
-            await transaction.connection.close()
+        async with store.write_session() as session:
+            await session.change(f"KILL {int(session_id)}")
     except (StoreError, Exception) as error:  # noqa: BLE001 - it has ended by itself, or the next round asks again
         log.info("kill_failed", error=type(error).__name__)

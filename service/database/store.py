@@ -73,31 +73,17 @@ class Store:
 
     @asynccontextmanager
     async def _transaction(self, marker: bytes) -> AsyncIterator[Transaction]:
-        connection = await self._connect(self._writers)
-        transaction = Transaction(connection, self.dialect, self._patience_seconds)
-        try:
+        async with self._connected(self._writers, self._patience_seconds) as transaction:
             if self.is_sqlite:
                 await transaction.rows("BEGIN IMMEDIATE")
             yield transaction
             await commit(self, transaction, marker)
-        except BaseException as error:
-            await self._roll_back(transaction, error)
-            raise
-        finally:
-            await connection.close()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A connection for single SELECTs; each sees what is committed when it starts."""
-        connection = await self._connect(self._readers)
-        reader = Transaction(connection, self.dialect, self._patience_seconds)
-        try:
+        async with self._connected(self._readers, self._patience_seconds) as reader:
             yield reader
-        except BaseException as error:
-            await self._roll_back(reader, error)
-            raise
-        finally:
-            await connection.close()
 
     @asynccontextmanager
     async def snapshot(self, *, patient: bool = False) -> AsyncIterator[Transaction]:
@@ -105,9 +91,7 @@ class Store:
 
         `patient`: however long each of them takes.
         """
-        connection = await self._connect(self._readers)
-        reader = Transaction(connection, self.dialect, None if patient else self._patience_seconds)
-        try:
+        async with self._connected(self._readers, None if patient else self._patience_seconds) as reader:
             if self.is_sqlite:
                 await reader.rows("BEGIN")
             else:
@@ -115,25 +99,30 @@ class Store:
                 await reader.change("START TRANSACTION WITH CONSISTENT SNAPSHOT")
             yield reader
             await reader.roll_back()
-        except BaseException as error:
-            await self._roll_back(reader, error)
-            raise
-        finally:
-            await connection.close()
 
     @asynccontextmanager
     async def write_session(self) -> AsyncIterator[Transaction]:
-        """A connection as transactions get it, for looking at its settings."""
-        session = await self.fresh_transaction()
-        try:
-            yield session
-        finally:
-            await session.roll_back()
-            await session.connection.close()
+        """A connection as transactions get it, rolled back at the end.
 
-    async def fresh_transaction(self) -> Transaction:
-        """A connection outside every wait for the pool's oldest; the caller closes it. For looking up a lost COMMIT."""
-        return Transaction(await self._connect(self._writers), self.dialect, self._patience_seconds)
+        For looking at its settings, and for asking what became of a lost COMMIT. It is one of the writers' pool, where
+        `turns` leaves room for such questions beside the lanes and the plain use cases.
+        """
+        async with self._connected(self._writers, self._patience_seconds) as session:
+            yield session
+            await session.roll_back()
+
+    @asynccontextmanager
+    async def _connected(self, engine: AsyncEngine, patience_seconds: float | None) -> AsyncIterator[Transaction]:
+        """A connection that goes back to its pool however the block ends; an exception leaves no trace of the block."""
+        connection = await self._connect(engine)
+        transaction = Transaction(connection, self.dialect, patience_seconds)
+        try:
+            yield transaction
+        except BaseException as error:
+            await self._roll_back(transaction, error)
+            raise
+        finally:
+            await connection.close()
 
     def distrust_connections(self) -> None:
         """One of them has died: make each anew before it is used again. What ended one has probably ended all."""
@@ -160,9 +149,11 @@ class Store:
                 await transaction.connection.invalidate()
             else:
                 await transaction.roll_back()
-        except Exception as failure:  # noqa: BLE001 - the first error is the one that counts
+        except BaseException as failure:
             log.info("rollback_failed", error=type(failure).__name__)
             await transaction.connection.invalidate()
+            if not isinstance(failure, Exception):  # of Exceptions the first one is the one that counts
+                raise
 
     async def close(self) -> None:
         """Close all connections; on SQLite under the writers' lock, since the last close checkpoints.

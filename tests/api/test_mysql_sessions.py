@@ -6,13 +6,14 @@ in a real session, as a proxy or an administrator would, and must be found out.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import msgspec
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import AsyncAdaptedQueuePool, make_url
 
+from service.database.errors import Conflict, StoreError
 from service.database.session import SessionError, verify_session
 from service.database.store import Store, open_store
 from service.database.transaction import Transaction
@@ -86,6 +87,62 @@ async def test_session_that_would_keep_an_old_snapshot_is_refused(store: Store) 
         await session.rows("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         with pytest.raises(SessionError, match="transaction_isolation is 'REPEATABLE-READ', must be 'READ-COMMITTED'"):
             await verify_session(session, store.settings)
+
+
+async def connection_id(session: Transaction) -> int:
+    return int((await session.rows("SELECT CONNECTION_ID()"))[0][0])
+
+
+async def end(session: Transaction) -> None:
+    """The server ends it."""
+    own = await connection_id(session)
+    with pytest.raises(StoreError):
+        await session.change(f"KILL {own}")
+
+
+async def test_session_that_dies_gives_its_place_in_the_pool_back(store: Store) -> None:
+    """Without it, a few dead connections in the wrong moment would leave none for anybody."""
+    ways: list[Callable[[], AbstractAsyncContextManager[Transaction]]] = [
+        store.write_session,
+        store.read,
+        store.snapshot,
+        lambda: store.begin(new_id()),
+    ]
+    kept: list[BaseException] = []  # with their frames, which hold whatever was not closed
+    for way in ways:
+        try:
+            async with way() as session:
+                await end(session)
+                await session.rows("SELECT 1")
+        except StoreError as error:
+            kept.append(error)
+        try:
+            async with way() as session:
+                await end(session)
+        except StoreError as error:
+            kept.append(error)
+        pools = [engine.sync_engine.pool for engine in (store._writers, store._readers)]
+        assert [pool.checkedout() for pool in pools if isinstance(pool, AsyncAdaptedQueuePool)] == [0, 0], way
+    assert len(kept) >= len(ways)
+
+
+async def cancelled_in_its_rollback(store: Store, ids: list[int]) -> None:
+    async with store.begin(new_id()) as session:
+        ids.append(await connection_id(session))
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()  # felt where it waits next
+        raise Conflict("another was first")
+
+
+async def test_transaction_cancelled_in_its_rollback_is_not_given_to_the_next(store: Store) -> None:
+    """Its connection is not reset on the way back: what is open or unread in it would be the next one's."""
+    ids: list[int] = []
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(cancelled_in_its_rollback(store, ids))
+    async with store.begin(new_id()) as session:
+        ids.append(await connection_id(session))
+    assert ids[0] != ids[1]
 
 
 @asynccontextmanager
