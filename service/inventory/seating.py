@@ -56,7 +56,8 @@ class SeatingPlan:
         rows: defaultdict[tuple[str, str], list[SeatPosition]] = defaultdict(list)
         for seat in seats:
             rows[seat.section, seat.row].append(seat)
-        nearness = _nearness({row for _, row in rows}, front_row)
+        nearest = nearest_first({row for _, row in rows}, front_row)
+        nearness = {row: place for place, row in enumerate(nearest)}
 
         self._stretches: list[_Stretch] = []
         self._stretches_of_section: defaultdict[str, list[_Stretch]] = defaultdict(list)
@@ -153,11 +154,15 @@ def _stretches(row: list[SeatPosition]) -> list[_Stretch]:
     ]
 
 
-def _nearness(rows: set[str], front_row: str | None) -> dict[str, tuple[int, int]]:
-    """The sort key of each row, smallest at the front."""
-    in_order = sorted(rows if front_row is None else rows | {front_row}, key=_label_order)
-    front = 0 if front_row is None else in_order.index(front_row)
-    return {row: (abs(position - front), -position) for position, row in enumerate(in_order)}
+def nearest_first(rows: Iterable[str], front_row: str | None) -> list[str]:
+    """The rows, each once, in the order in which groups get them (see above)."""
+    in_order = sorted({*rows} if front_row is None else {*rows, front_row}, key=_label_order)
+    if front_row is None:
+        return in_order
+    front = in_order.index(front_row)
+    places = sorted(range(len(in_order)), key=lambda place: (abs(place - front), -place))
+    known = {*rows}
+    return [in_order[place] for place in places if in_order[place] in known]
 
 
 def _label_order(label: str) -> tuple[int, str]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from service.database.drivers import Row
 from service.database.errors import Conflict
 from service.database.transaction import Transaction, chunks, padded
-from service.inventory.seating import SeatingPlan, SeatPosition
+from service.inventory.seating import SeatingPlan, SeatPosition, nearest_first
 from service.inventory.tables import SEAT_HELD
 from service.reservations import records
 from service.reservations.commands import WAITING_SEEN, BestAvailableLine, RequestLine, SeatsLine, StockLine
@@ -238,12 +238,7 @@ class Loader:
     async def _rows_from_front(self, event: Event) -> list[bytes]:
         """Names of all rows of the event, the nearest to the front first."""
         rows = await self._transaction.rows("SELECT DISTINCT row_name FROM seats WHERE event_id = ?", (event.id,))
-        names = sorted((row[0].decode() for row in rows), key=lambda name: (len(name), name))
-        if event.front_row is not None:
-            front = (len(event.front_row), event.front_row)
-            at = sum((len(name), name) < front for name in names)
-            names = [name for _, name in sorted(enumerate(names), key=lambda pair: (abs(pair[0] - at), -pair[0]))]
-        return [name.encode() for name in names]
+        return [name.encode() for name in nearest_first({row[0].decode() for row in rows}, event.front_row)]
 
     async def _seats_by_id(self, ids: Iterable[bytes]) -> None:
         missing = [seat_id for seat_id in ids if seat_id not in self._work.seats.rows]

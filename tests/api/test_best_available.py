@@ -164,6 +164,14 @@ def test_explicit_seats_are_allocated_before_best_available(account: Account) ->
     assert sorted(seats(body)) == ["101-A-1", "101-A-2", "101-A-3"]
 
 
+def test_front_that_has_no_seats_counts_where_it_would_be(account: Account) -> None:
+    """Of more rows than a decision reads at first: what is read and what is chosen must mean the same by near."""
+    names = "ABCDEFGHIJKLNOPQRSTUVWXYZ"
+    put_event(account, seats=[f"101-{name}-1" for name in names], front_row="M")
+    chosen = [seats(held(account, best(1)))[0].split("-")[1] for _ in names]
+    assert "".join(chosen) == "NLOKPJQIRHSGTFUEVDWCXBYAZ"
+
+
 def test_two_groups_of_one_request_get_different_seats(account: Account) -> None:
     put_event(account, seats=row("A", [1, 2, 3, 4]))
     assert sorted(seats(held(account, best(2) + best(2)))) == row("A", [1, 2, 3, 4])
