@@ -12,7 +12,7 @@ from service.http.message import Answer
 from service.ids import id_text, show_reference
 from service.outbox.queries import Place, select_messages
 from service.outbox.sequencer import sequence
-from service.refusals import InvalidRequest
+from service.refusals import InvalidRequest, Overloaded
 
 AFTER_PATH: Final = "?after"
 
@@ -68,6 +68,7 @@ encode = msgspec.json.Encoder().encode
     scope="reservations:read",
     query=MessagesQuery,
     answers={200: MessagePage},
+    refusals=(Overloaded,),
     answer_example=EXAMPLE,
 )
 async def list_messages(call: Call) -> Answer:
