@@ -9,11 +9,12 @@ done and others not; sending the file again finishes it.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from service.database.store import Store
 from service.database.transaction import chunks
@@ -24,6 +25,7 @@ from service.inventory.bodies import Amount, OnHand
 from service.inventory.stock_queries import StockRecord, select_stock_items
 from service.names import Currency, Description, Name
 from service.reservations.commands import PutStock
+from service.reservations.queries import select_lapsed_units
 
 COLUMNS: Final = (
     Column("sku", Name, text),
@@ -126,19 +128,31 @@ async def _compare(store: Store, account_id: bytes, plan: StockPlan) -> _Differe
     problems = Problems(plan.path)
     sent: list[StockRow] = []
     created = 0
-    async with store.read() as reader:
-        for part in chunks(plan.rows):
-            known = await select_stock_items(reader, account_id, [row.sku for row in part], plan.location)
-            for row in part:
-                item = known.get(row.sku)
-                if item is None:
-                    created += 1
-                elif row.on_hand < item.held + item.confirmed:
-                    problems.add(row.line, "on_hand", _below_claimed(row, item))
-                if item is None or not _is_as(row, item):
-                    sent.append(row)
+    for part in chunks(plan.rows):
+        known = await _known(store, account_id, part, plan.location)
+        for row in part:
+            item = known.get(row.sku)
+            if item is None:
+                created += 1
+            elif row.on_hand < _claimed(item):
+                problems.add(row.line, "on_hand", _below_claimed(row, item))
+            if item is None or not _is_as(row, item):
+                sent.append(row)
     problems.refuse_if_any()
     return _Difference(sent, created)
+
+
+async def _known(store: Store, account_id: bytes, rows: Sequence[StockRow], location: str) -> dict[str, StockRecord]:
+    """The rows' items that are there already; where a row counts less, without holds that its command would end."""
+    async with store.snapshot() as reader:  # counts and holds of one moment
+        known = await select_stock_items(reader, account_id, [row.sku for row in rows], location)
+        short = [row.sku for row in rows if row.sku in known and row.on_hand < _claimed(known[row.sku])]
+        lapsed = await select_lapsed_units(reader, account_id, short, location) if short else {}
+    return known | {sku: replace(known[sku], held=known[sku].held - units) for sku, units in lapsed.items()}
+
+
+def _claimed(item: StockRecord) -> int:
+    return item.held + item.confirmed
 
 
 def _is_as(row: StockRow, item: StockRecord) -> bool:

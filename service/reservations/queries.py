@@ -82,6 +82,23 @@ async def select_reservations(
     return await _with_lines(reader, await reader.rows(sql, (*values, limit)))
 
 
+SELECT_LAPSED_UNITS = """
+SELECT i.sku, SUM(l.quantity)
+FROM reservations r JOIN reservation_lines l ON l.reservation_id = r.id JOIN stock_items i ON i.id = l.inventory_id
+WHERE r.state = ? AND r.lapses_at <= ? AND l.live = 1 AND i.account_id = ? AND i.location = ? AND i.sku IN ({})
+GROUP BY i.sku"""
+
+
+async def select_lapsed_units(
+    reader: Transaction, account_id: bytes, skus: Sequence[str], location: str
+) -> dict[str, int]:
+    """Units, by SKU, that count as held though the time of their holds is over. At most as many as one list holds."""
+    places, names = padded([sku.encode() for sku in skus])
+    values = (b"held", await reader.now_ms(), account_id, location.encode(), *names)
+    rows = await reader.rows(SELECT_LAPSED_UNITS.format(places), values)
+    return {row[0].decode(): int(row[1]) for row in rows}
+
+
 async def _with_lines(reader: Transaction, rows: Sequence[Sequence[Any]]) -> list[Reservation]:
     lines: dict[bytes, list[Line]] = {bytes(row[0]): [] for row in rows}
     for part in chunks(sorted(lines)):

@@ -1,6 +1,8 @@
 """Imports of seats and stock on real stores: whole or not at all, again without effect, and no claim is touched."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -22,6 +24,7 @@ from service.refusals import InvalidRequest, NotFound
 from service.reservations.command_engine import CommandEngine
 from service.reservations.commands import BlockSeats, Command, CreateReservation, PutStock, SeatsLine, StockLine
 from service.settings import Settings
+from tests.conftest import NewStore, StoreName
 
 SAMPLES = Path(service.__file__).parent / "samples"
 STARTS_AT = "2097-06-05T19:00:00Z"
@@ -76,20 +79,37 @@ class Operator:
         assert answer.status < 300, answer.body
         return answer
 
-    async def hold(self, *lines: SeatsLine | StockLine) -> None:
-        await self.done(CreateReservation(account_id=self.account_id, actor="tests", lines=lines))
+    async def hold(self, *lines: SeatsLine | StockLine, hold_seconds: int | None = None) -> None:
+        create = CreateReservation(account_id=self.account_id, actor="tests", lines=lines, hold_seconds=hold_seconds)
+        await self.done(create)
+
+    async def until_lapsed(self) -> None:
+        """Returns when the time of all holds is over by the database's clock."""
+        while True:
+            async with self.store.read() as reader:
+                ((last,),) = await reader.rows("SELECT MAX(lapses_at) FROM reservations")
+                left_ms = last - await reader.now_ms()
+            if left_ms <= 0:
+                return
+            await asyncio.sleep(left_ms / 1000)
 
 
-@pytest.fixture
-async def operator(store_url: str, tmp_path: Path) -> AsyncIterator[Operator]:
-    settings = Settings.from_environment({"HOLDFAST_DATABASE_URL": store_url})
+@asynccontextmanager
+async def operator_on(database_url: str, directory: Path) -> AsyncIterator[Operator]:
+    settings = Settings.from_environment({"HOLDFAST_DATABASE_URL": database_url})
     store = await open_store(settings)
     engine = CommandEngine(store, settings)
     await engine.start()
     account = await create_account(store, f"import-{token_hex(8)}")
-    yield Operator(store, engine, account.id, tmp_path)
+    yield Operator(store, engine, account.id, directory)
     await engine.drain()
     await store.close()
+
+
+@pytest.fixture
+async def operator(store_url: str, tmp_path: Path) -> AsyncIterator[Operator]:
+    async with operator_on(store_url, tmp_path) as made:
+        yield made
 
 
 async def test_sample_venue_is_imported_whole_and_once(operator: Operator) -> None:
@@ -239,6 +259,24 @@ async def test_stock_below_what_is_claimed_is_named_and_nothing_of_the_file_is_k
         assert [(problem.line, problem.column) for problem in refused.value.problems] == [(3, "on_hand")]
     assert await operator.item("NW-2") is None
     assert await operator.take_stock(operator.stock("NW-1,Chai,6,100,EUR")) == ImportCounts(0, 1, 0)
+
+
+@pytest.mark.parametrize("name", ["sqlite", "mysql"])
+async def test_holds_past_their_time_are_in_no_files_way(name: StoreName, new_store: NewStore, tmp_path: Path) -> None:
+    """Nothing sweeps this store: the command itself ends them, and what is judged before must know it."""
+    async with operator_on(new_store(name), tmp_path) as operator:
+        await operator.take_stock(operator.stock("NW-1,Chai,10,100,EUR", "NW-2,Chang,10,100,EUR"))
+        await operator.hold(StockLine(1, "NW-1", "default", 6), StockLine(2, "NW-2", "default", 1), hold_seconds=1)
+        await operator.until_lapsed()
+        await operator.hold(StockLine(1, "NW-1", "default", 2))
+        below = operator.stock("NW-1,Chai,1,100,EUR")
+        with pytest.raises(FileRefused, match="1 is below the 2 held and 0 confirmed units of NW-1"):
+            await preview_stock(operator.store, operator.account_id, below)
+        plan = operator.stock("NW-1,Chai,2,100,EUR", "NW-2,Chang,0,100,EUR")
+        preview = await preview_stock(operator.store, operator.account_id, plan)
+        assert await operator.take_stock(plan) == preview == ImportCounts(0, 2, 0)
+        items = [await operator.item(sku) for sku in ("NW-1", "NW-2")]
+        assert [(item.on_hand, item.held) for item in items if item] == [(2, 2), (0, 0)]
 
 
 async def test_units_that_are_claimed_during_the_import_are_kept(operator: Operator) -> None:
