@@ -10,7 +10,7 @@ from service.idempotency.records import StoredAnswer, refusal_answer
 from service.ids import show_reference
 from service.inventory.wire import block_body, stock_body
 from service.refusals import Refusal
-from service.reservations.commands import BlockSeats, Command
+from service.reservations.commands import BlockSeats, Command, ExpireReservation
 from service.reservations.decide import (
     AdjustmentDecided,
     BlockDecided,
@@ -23,6 +23,8 @@ from service.reservations.records import Message, Reservation, StockItem
 from service.reservations.views import reservation_body
 
 OK, CREATED, ACCEPTED = 200, 201, 202
+ENDED, ENDED_BEFORE = b'{"ended":1}', b'{"ended":0}'
+"""To the sweep: whether it was this command that ended the reservation."""
 
 
 def subject_body(subject: Reservation | StockItem, now: int) -> bytes:
@@ -53,6 +55,12 @@ def answer_of(  # noqa: PLR0911 - one return a kind
     if isinstance(outcome, Refusal):
         return refusal_answer(outcome, command.request_id)
     if isinstance(outcome, ReservationDecided):
+        if isinstance(command, ExpireReservation):
+            return StoredAnswer(
+                status=OK,
+                body=ENDED_BEFORE if outcome.message is None else ENDED,
+                etag=f'"{outcome.reservation.version}"',
+            )
         return _reservation_answer(outcome, bodies, now)
     if isinstance(outcome, StockDecided):
         etag = f'"{outcome.item.definition_version}"'

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from service.database.store import Store
 from service.database.transaction import Transaction, padded
 from service.database.transactional import transactional
-from service.idempotency.records import StoredAnswer
 from service.metrics import SWEPT
+from service.reservations.answers import ENDED
 from service.reservations.command_engine import CommandEngine
 from service.reservations.commands import Command, ExpireReservation
 
@@ -27,17 +27,17 @@ WHERE lapses_at <= ? ORDER BY lapses_at LIMIT ?
 
 
 async def sweep_lapsed(store: Store, engine: CommandEngine, limit: int) -> int:
-    """End up to `limit` reservations whose time is over; how many were found."""
+    """End up to `limit` reservations whose time is over; how many this call ended, and nobody else before it."""
     async with store.read() as reader:
         rows = await reader.rows(SELECT_LAPSED, (await reader.now_ms(), limit))
     commands = [ExpireReservation(account_id=bytes(row[0]), actor=WORKER, reference=row[1].decode()) for row in rows]
-    await _submit(engine, commands)
-    SWEPT.labels("expire").inc(len(commands))
-    return len(commands)
+    ended = (await _submit(engine, commands)).count(ENDED)
+    SWEPT.labels("expire").inc(ended)
+    return ended
 
 
-async def _submit(engine: CommandEngine, commands: Sequence[Command]) -> list[StoredAnswer]:
-    return list(await asyncio.gather(*(engine.submit(command) for command in commands)))
+async def _submit(engine: CommandEngine, commands: Sequence[Command]) -> list[bytes]:
+    return [answer.body for answer in await asyncio.gather(*(engine.submit(command) for command in commands))]
 
 
 async def purge_records(store: Store) -> int:
