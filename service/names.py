@@ -9,9 +9,10 @@ Three kinds of text:
 - Names: events, SKUs, locations, categories, customers. ASCII, and safe in a path.
 - Parts of a seat's label. Its letters and digits are ASCII too: labels are read out, typed and put into paths.
 - Printable text: what people read, and the references that a caller brings from its own books. Any script, in NFC
-  (decode_json brings it there), taken as it is otherwise: `Order-1`, `order-1` and `order-1 ` are three. Refused are
-  control characters, NUL among them, line and paragraph separators, the marks that reverse the direction of what
-  follows, and code points that are no characters. Lone surrogates do not get past the decoder.
+  (decode_json brings it there before it counts the characters), taken as it is otherwise: `Order-1`, `order-1` and
+  `order-1 ` are three. Refused are control characters, NUL among them, line and paragraph separators, the marks that
+  reverse the direction of what follows, and code points that are no characters. Lone surrogates do not get past the
+  decoder.
 
 Never fold case or trim: what is stored is compared byte by byte.
 """
@@ -27,7 +28,9 @@ from service.clock import RFC3339_PATTERN
 NAME_PATTERN: Final = r"^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,64}(?!\n)$"
 _SECTION: Final = r"[A-Za-z0-9 ._-]{1,32}"
 _PLACE: Final = r"[A-Za-z0-9]{1,8}"
-_PRINTABLE: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff]*(?!\n)$"
+PRINTABLE_PATTERN: Final = (
+    r"^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff]*(?!\n)$"
+)
 
 Name = Annotated[
     str, Meta(pattern=NAME_PATTERN, description="A name of 1 to 64 of A-Z a-z 0-9 . _ ~ - that is not . or ..")
@@ -49,7 +52,7 @@ SeatLabel = Annotated[
 ExternalReference = Annotated[
     str,
     Meta(
-        pattern=_PRINTABLE,
+        pattern=PRINTABLE_PATTERN,
         min_length=1,
         max_length=255,
         description="The caller's own reference: 1 to 255 characters, none of them a control character",
@@ -60,7 +63,7 @@ ExternalReference = Annotated[
 Title = Annotated[
     str,
     Meta(
-        pattern=_PRINTABLE,
+        pattern=PRINTABLE_PATTERN,
         min_length=1,
         max_length=200,
         description="Text for people: 1 to 200 characters, none of them a control character",
@@ -71,7 +74,7 @@ Title = Annotated[
 Description = Annotated[
     str,
     Meta(
-        pattern=_PRINTABLE,
+        pattern=PRINTABLE_PATTERN,
         max_length=200,
         description="Text for people: up to 200 characters, none of them a control character",
     ),
@@ -80,7 +83,7 @@ Description = Annotated[
 Reason = Annotated[
     str,
     Meta(
-        pattern=_PRINTABLE,
+        pattern=PRINTABLE_PATTERN,
         max_length=200,
         description="A reason for the history: up to 200 characters, none of them a control character",
     ),
@@ -89,7 +92,7 @@ Reason = Annotated[
 HolderName = Annotated[
     str,
     Meta(
-        pattern=_PRINTABLE,
+        pattern=PRINTABLE_PATTERN,
         min_length=1,
         max_length=60,
         description="A name for people: 1 to 60 characters, none of them a control character",
@@ -131,6 +134,11 @@ def parse_seat_label(text: str) -> tuple[str, str, str]:
 
 def seat_label(section: str, row: str, number: str) -> str:
     return f"{section}-{row}-{number}"
+
+
+NFC_SHORTENS_MOST: Final = 4
+"""Code points that can become one (U+1F82, or a syllable of Hangul). A text longer by more than this factor stays too
+long, and need not be normalised: the time that takes may grow with the square of its length."""
 
 
 def nfc(text: str) -> str:

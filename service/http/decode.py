@@ -21,9 +21,9 @@ from unicodedata import is_normalized
 import msgspec
 from msgspec import inspect
 
+from service import names
 from service.http import strict_json
-from service.http.validate import ERRORS_MAX, errors_of
-from service.names import nfc
+from service.http.validate import ERRORS_MAX, errors_of, information
 from service.refusals import InvalidRequest
 
 T = TypeVar("T")
@@ -44,16 +44,16 @@ _INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 def decode_json(body: bytes, type_: type[T]) -> Decoded[T]:
     """The body as `type_`; an empty one is read as `{}`.
 
-    Text in it comes out in NFC, but not inside of objects that the type leaves open (metadata). A struct may have a
-    method `problems() -> list[(path, message)]`, which is asked last, for what a type cannot say.
+    Text in it comes out in NFC and is judged so, but not inside of objects that the type leaves open (metadata). A
+    struct may have a method `problems() -> list[(path, message)]`, which is asked last, for what a type cannot say.
 
     Raises:
         InvalidRequest: With every error that was found: of the JSON, else of its type, else of what `problems` says.
     """
     tree, canonical = _strictly(body or b"{}")
-    value = _converted(tree, type_, "$")
     if not (canonical.isascii() or is_normalized("NFC", canonical.decode())):
-        value = _in_nfc(value, type_, "$")
+        tree = _in_nfc(tree, information(cast(Hashable, type_)))
+    value = _converted(tree, type_, "$")
     _ask(value)
     return Decoded(value, canonical)
 
@@ -77,9 +77,10 @@ def decode_query(pairs: list[tuple[str, str]], type_: type[T]) -> T:
             values[name] = _parameter(text, fields[name], path, errors)
     if errors:
         raise InvalidRequest(errors=errors[:ERRORS_MAX])
-    value = _converted(values, type_, "?")
+    tree: Any = values
     if not all(is_normalized("NFC", text) for _, text in pairs):
-        value = _in_nfc(value, type_, "?")
+        tree = _in_nfc(values, information(cast(Hashable, type_)))
+    value = _converted(tree, type_, "?")
     _ask(value)
     return value
 
@@ -139,23 +140,23 @@ def _only_error(message: str, root: str) -> tuple[str, str]:
     return path.rstrip("`") or root, f"is not valid: {sentence[:1].lower()}{sentence[1:]}"
 
 
-def _in_nfc(value: T, type_: type[T], root: str) -> T:
-    normal = _normalised(value)
-    # Checked again, because a text may be longer in NFC.
-    return value if normal == value else _converted(msgspec.to_builtins(normal), type_, root)
-
-
-def _normalised(value: Any) -> Any:  # noqa: ANN401 - anything that a type may hold
-    match value:
-        case str():
-            return nfc(value)
-        case list():
-            return [_normalised(item) for item in value]
-        case msgspec.Struct():
-            members = {name: _normalised(getattr(value, name)) for name in value.__struct_fields__}
-            return msgspec.structs.replace(value, **members)
-        case _:
-            return value
+def _in_nfc(tree: Any, kind: inspect.Type) -> Any:  # noqa: ANN401 - JSON
+    """The tree with printable text in NFC. Names are left alone: what NFC makes of a character is not what was sent."""
+    match kind:
+        case inspect.Metadata():
+            return _in_nfc(tree, kind.type)
+        case inspect.UnionType():
+            for each in kind.types:  # at most one of them has the tree's shape
+                tree = _in_nfc(tree, each)
+        case inspect.StrType(pattern=names.PRINTABLE_PATTERN) if isinstance(tree, str):
+            hopeless = kind.max_length is not None and len(tree) > names.NFC_SHORTENS_MOST * kind.max_length
+            return tree if hopeless else names.nfc(tree)
+        case inspect.ListType() if isinstance(tree, list):
+            return [_in_nfc(item, kind.item_type) for item in tree]
+        case inspect.StructType() if isinstance(tree, dict):
+            kinds = {field.encode_name: field.type for field in kind.fields}
+            return {name: _in_nfc(item, kinds[name]) if name in kinds else item for name, item in tree.items()}
+    return tree
 
 
 def _ask(value: object) -> None:

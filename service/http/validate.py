@@ -51,7 +51,7 @@ _WANTED: Final[dict[type[inspect.Type], tuple[str, tuple[type, ...]]]] = {
 
 def errors_of(value: object, type_: object, *, root: str = "$") -> list[Error]:
     """At most ERRORS_MAX of them. `root` is `$` for a body, `?` for a query."""
-    return list(islice(_errors(value, _information(type_), root), ERRORS_MAX))
+    return list(islice(_errors(value, information(type_), root), ERRORS_MAX))
 
 
 def metadata_errors(path: str, metadata: dict[str, Any]) -> list[Error]:
@@ -66,7 +66,8 @@ def metadata_errors(path: str, metadata: dict[str, Any]) -> list[Error]:
 
 
 @lru_cache(maxsize=512)
-def _information(type_: object) -> inspect.Type:
+def information(type_: object) -> inspect.Type:
+    """What msgspec knows of a type."""
     return inspect.type_info(type_)
 
 

@@ -1,6 +1,7 @@
 """Bodies and queries: what is taken, in which form, and what is refused with which path."""
 
 import json
+import time
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -237,6 +238,36 @@ def test_text_comes_out_in_nfc_but_metadata_as_it_is() -> None:
         assert value.external_reference == "K\u00e9y"
         assert value.metadata == {"a": decomposed}
         assert value.lines == [Line()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["e\u0301" * 255, "\u03b1\u0313\u0300\u0345" * 255, "\u1112\u1161\u11ab" * 255],
+    ids=["two code points each", "four", "syllables of Hangul"],
+)
+def test_characters_are_counted_in_nfc(text: str) -> None:
+    body = json.dumps({"lines": [{}], "external_reference": text}).encode()
+    composed = names.nfc(text)
+    assert len(composed) == 255
+    assert decode_json(body, Wish).value.external_reference == composed
+    assert decode_query([("external_reference", text)], Page).external_reference == composed
+    longer = json.dumps({"lines": [{}], "external_reference": text + text[:4]}).encode()
+    assert paths_in(longer) == ["$.external_reference"]
+
+
+def test_name_is_what_was_sent_and_not_what_nfc_makes_of_it() -> None:
+    kelvin = "\u212a"
+    assert names.nfc(kelvin) == "K"
+    assert paths_in(json.dumps({"lines": [{"event": kelvin}]}).encode()) == ["$.lines[0].event"]
+
+
+def test_text_that_no_form_makes_short_enough_is_refused_without_making_it() -> None:
+    """Marks in the wrong order take a time that grows with the square of their number; a body has room for millions."""
+    marks = "e" + "\u0315\u0300" * 1_500_000
+    body = json.dumps({"lines": [{}], "external_reference": marks}, ensure_ascii=False).encode()
+    began = time.process_time()
+    assert errors_in(body) == [("$.external_reference", "must have at most 255 characters, not 3000001")]
+    assert time.process_time() - began < 10
 
 
 def test_text_that_is_too_long_in_nfc_is_refused() -> None:

@@ -1,5 +1,8 @@
 """Which texts a client may choose, and which not: the types of wire structs, tried on one value at a time."""
 
+import sys
+import unicodedata
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -184,3 +187,8 @@ def test_an_instant_has_the_form_of_rfc_3339(text: str, *, right: bool) -> None:
 def test_nfc_makes_one_text_of_two_spellings() -> None:
     assert names.nfc("Ke\u0301y") == names.nfc("K\u00e9y") == "K\u00e9y"
     assert names.nfc("plain ") == "plain "
+
+
+def test_nfc_makes_one_code_point_of_no_more_than_four() -> None:
+    every = (chr(code) for code in range(sys.maxunicode + 1))
+    assert max(len(unicodedata.normalize("NFD", one)) for one in every) == names.NFC_SHORTENS_MOST
