@@ -1,8 +1,6 @@
 """The reservation business as the engine's domain: one attempt at a batch is read, decide, write."""
 
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -19,18 +17,12 @@ from service.reservations.decide.claims import MoreSeatsNeeded
 from service.reservations.load import FRONT_ROWS
 from service.reservations.read import read_snapshot
 from service.reservations.records import Reservation
+from service.reservations.remembered import Queued, Remembered
 from service.reservations.snapshot import Snapshot
 from service.reservations.write import write_changes
 
-REMEMBERED_MOST = 200_000
+REMEMBERED = 100_000
 MORE_ROWS = 4
-
-
-class Queued(NamedTuple):
-    """How a command is queued: by which lane key, and as about how many rows."""
-
-    lane_key: Hashable
-    rows: int
 
 
 class ReservationDomain:
@@ -38,12 +30,12 @@ class ReservationDomain:
 
     def __init__(self, barrier_seconds: int) -> None:
         self._barrier_ms = barrier_seconds * 1000
-        self._actions: OrderedDict[tuple[bytes, str], Queued] = OrderedDict()
+        self._actions = Remembered(REMEMBERED)
 
     def queued(self, command: Command) -> Queued:
         """An action meets the commands for the units of its reservation, where this process knows them."""
         if isinstance(command, ReservationCommand):
-            known = self._actions.get((command.account_id, command.reference))
+            known = self._actions.get(command.account_id, command.reference)
             if known is not None:
                 return known
         return Queued(lane_key(command), weight(command))
@@ -93,9 +85,7 @@ class ReservationDomain:
         section = None if first.place is None else first.place.rpartition("-")[0].rpartition("-")[0]
         place = first.place if first.is_stock else section
         queued = Queued((reservation.account_id, first.name, place), len(reservation.lines))
-        self._actions[reservation.account_id, reservation.reference] = queued
-        while len(self._actions) > REMEMBERED_MOST:
-            self._actions.popitem(last=False)
+        self._actions.put(reservation.account_id, reservation.reference, queued)
 
 
 async def _lock(transaction: Transaction, rows: frozenset[Row]) -> None:

@@ -72,7 +72,7 @@ class Chance:
         if self.keyed and repeat < 0.15:
             return self._again()
         command = self._new(venue)
-        if repeat < 0.5:
+        if repeat < 0.5 and not isinstance(command, c.ExpireReservation):  # the worker's own, which has no key
             command = keyed(command, f"key-{len(self.keyed)}")
             self.keyed.append(command)
         return command
