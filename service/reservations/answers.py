@@ -55,12 +55,8 @@ def answer_of(  # noqa: PLR0911 - one return a kind
     if isinstance(outcome, Refusal):
         return refusal_answer(outcome, command.request_id)
     if isinstance(outcome, ReservationDecided):
-        if isinstance(command, ExpireReservation):
-            return StoredAnswer(
-                status=OK,
-                body=ENDED_BEFORE if outcome.message is None else ENDED,
-                etag=f'"{outcome.reservation.version}"',
-            )
+        if isinstance(command, ExpireReservation) and command.key is None:  # a record keeps its message's body
+            return StoredAnswer(status=OK, body=ENDED_BEFORE if outcome.message is None else ENDED)
         return _reservation_answer(outcome, bodies, now)
     if isinstance(outcome, StockDecided):
         etag = f'"{outcome.item.definition_version}"'
