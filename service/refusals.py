@@ -106,7 +106,11 @@ class Forbidden(Refusal):
 
 
 class NotFound(Refusal):
-    """None of that name in this account. `kind` is a word of domain.md: `event`, `stock item`, `reservation`."""
+    """None of that name in this account, nor on this service. `kind` is what was looked for.
+
+    One of `event`, `category`, `section`, `seat`, `sku`, `location`, `reservation`; `path`, `page` or `problem` where
+    the path itself leads nowhere.
+    """
 
     def __init__(self, *, kind: str, name: str) -> None:
         self.kind = kind

@@ -1,4 +1,4 @@
-"""The marker that every group-committed transaction writes, so that a lost COMMIT can be looked up (R3, R7)."""
+"""The marker that every transaction that writes leaves, so that a lost COMMIT can be looked up (R3, R7)."""
 
 from sqlalchemy import Column, Index, Table
 

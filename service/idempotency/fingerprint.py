@@ -1,7 +1,8 @@
 """Fingerprint of a request: whether a key's second request is its first one again.
 
-Three SHA-256, of path parameters, query and body, so that the parts that differ can be named. Stored with its version:
-a record is compared with a fingerprint of the version it was made with, so that a key survives a deploy.
+Three SHA-256, of path parameters, query and body, so that the parts that differ can be named. Stored with its
+version, so that a key survives a deploy: fingerprints of two versions cannot be compared, and a record of another
+version is replayed to whoever has its key (`records.Record.replay`). There has been one version so far.
 """
 
 from collections.abc import Mapping
