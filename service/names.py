@@ -132,6 +132,11 @@ def parse_seat_label(text: str) -> tuple[str, str, str]:
     return parts[1], parts[2], parts[3]
 
 
+def section_of(label: str) -> str:
+    """The section in a seat's label."""
+    return label.rsplit("-", 2)[0]
+
+
 def seat_label(section: str, row: str, number: str) -> str:
     return f"{section}-{row}-{number}"
 

@@ -21,6 +21,10 @@ class StockRecord(msgspec.Struct, frozen=True):
     currency: str
     definition_version: int
 
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.held - self.confirmed
+
 
 SELECT_STOCK = """
 SELECT sku, location, description, on_hand, held, confirmed, amount, currency, definition_version

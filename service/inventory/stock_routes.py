@@ -7,8 +7,8 @@ from service.http.message import Answer
 from service.http.parameters import PageQuery
 from service.inventory.bodies import PostAdjustment, PutStockItem, StockQuery
 from service.inventory.paging import Page
-from service.inventory.stock_queries import StockRecord, select_has_sku, select_stock, select_stock_item
-from service.inventory.wire import StockPage, StockView, encode, stock_view
+from service.inventory.stock_queries import select_has_sku, select_stock, select_stock_item
+from service.inventory.wire import StockPage, StockView, encode, stock_body, stock_view
 from service.refusals import ExternalReferenceExists, NotFound, StateConflict, VersionConflict
 from service.reservations.commands import AdjustStock, PutStock
 
@@ -110,7 +110,7 @@ async def list_stock(call: Call) -> Answer:
     async with call.services.store.read() as reader:
         found = await select_stock(reader, account_id, page.after, page.rows_wanted)
     shown, next_cursor = page.cut(found, lambda record: (record.sku, record.location))
-    return Answer(200, encode(StockPage([_view(record) for record in shown], next_cursor)))
+    return Answer(200, encode(StockPage([stock_view(record) for record in shown], next_cursor)))
 
 
 @endpoint(
@@ -130,21 +130,7 @@ async def get_stock(call: Call) -> Answer:
         if record is None:
             known = await select_has_sku(reader, call.caller.account_id, sku)
             raise NotFound(kind="location", name=location) if known else NotFound(kind="sku", name=sku)
-    return Answer(200, encode(_view(record)), [("ETag", f'"{record.definition_version}"')])
-
-
-def _view(record: StockRecord) -> StockView:
-    return stock_view(
-        record.sku,
-        record.location,
-        record.description,
-        record.on_hand,
-        record.held,
-        record.confirmed,
-        record.amount,
-        record.currency,
-        record.definition_version,
-    )
+    return Answer(200, stock_body(record), [("ETag", f'"{record.definition_version}"')])
 
 
 ENDPOINTS = (put_stock, adjust_stock, list_stock, get_stock)

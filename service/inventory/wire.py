@@ -12,6 +12,7 @@ from service.clock import to_rfc3339
 from service.inventory.bodies import Category, Sales, SeatState
 from service.inventory.event_queries import EventRecord
 from service.inventory.seat_queries import SEAT_STATES, SeatRecord
+from service.inventory.stock_queries import StockRecord
 
 
 class EventView(msgspec.Struct, frozen=True):
@@ -157,32 +158,21 @@ def block_body(event: str, seats: Sequence[str], *, blocked: bool) -> bytes:
     return encode(BlockView(event, seats, blocked))
 
 
-def stock_view(  # noqa: PLR0913, PLR0917 - a stock item has so many facts
-    sku: str,
-    location: str,
-    description: str,
-    on_hand: int,
-    held: int,
-    confirmed: int,
-    amount: int,
-    currency: str,
-    version: int,
-) -> StockView:
-    """`version` is the definition's. What is available is counted here."""
-    available = on_hand - held - confirmed
-    return StockView(sku, location, description, on_hand, held, confirmed, available, amount, currency, version)
+def stock_view(item: StockRecord) -> StockView:
+    return StockView(
+        sku=item.sku,
+        location=item.location,
+        description=item.description,
+        on_hand=item.on_hand,
+        held=item.held,
+        confirmed=item.confirmed,
+        available=item.available,
+        amount=item.amount,
+        currency=item.currency,
+        version=item.definition_version,
+    )
 
 
-def stock_body(  # noqa: PLR0913, PLR0917 - the same
-    sku: str,
-    location: str,
-    description: str,
-    on_hand: int,
-    held: int,
-    confirmed: int,
-    amount: int,
-    currency: str,
-    version: int,
-) -> bytes:
+def stock_body(item: StockRecord) -> bytes:
     """A stock item as JSON, as reads show it and as the engine's write answers with it."""
-    return encode(stock_view(sku, location, description, on_hand, held, confirmed, amount, currency, version))
+    return encode(stock_view(item))

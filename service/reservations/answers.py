@@ -29,21 +29,7 @@ ENDED, ENDED_BEFORE = b'{"ended":1}', b'{"ended":0}'
 
 def subject_body(subject: Reservation | StockItem, now: int) -> bytes:
     """The JSON of what a message tells of."""
-    return reservation_body(subject, now) if isinstance(subject, Reservation) else item_body(subject)
-
-
-def item_body(item: StockItem) -> bytes:
-    return stock_body(
-        item.sku,
-        item.location,
-        item.description,
-        item.on_hand,
-        item.held,
-        item.confirmed,
-        item.amount,
-        item.currency,
-        item.definition_version,
-    )
+    return reservation_body(subject, now) if isinstance(subject, Reservation) else stock_body(subject)
 
 
 def answer_of(  # noqa: PLR0911 - one return a kind
@@ -60,7 +46,7 @@ def answer_of(  # noqa: PLR0911 - one return a kind
         return _reservation_answer(outcome, bodies, now)
     if isinstance(outcome, StockDecided):
         etag = f'"{outcome.item.definition_version}"'
-        return StoredAnswer(status=CREATED if outcome.created else OK, body=item_body(outcome.item), etag=etag)
+        return StoredAnswer(status=CREATED if outcome.created else OK, body=stock_body(outcome.item), etag=etag)
     if isinstance(outcome, AdjustmentDecided):
         return StoredAnswer(status=OK, body=adjustment_body(outcome))
     if isinstance(outcome, BlockDecided) and isinstance(command, BlockSeats):
@@ -87,7 +73,7 @@ def adjustment_body(outcome: AdjustmentDecided) -> bytes:
         return adjustment.body
     if adjustment.item is None:
         raise ValueError(adjustment.reference)
-    return item_body(adjustment.item)
+    return stock_body(adjustment.item)
 
 
 def is_stored(outcome: Outcome) -> bool:

@@ -10,6 +10,7 @@ from service.engine.hot_rows import Row
 from service.idempotency.records import StoredAnswer
 from service.ids import new_id, new_reference
 from service.metrics import REPLAYS, TRANSITIONS
+from service.names import section_of
 from service.reservations.answers import answer_of, is_stored, message_bodies
 from service.reservations.commands import Command, CreateReservation, ReservationCommand, lane_key, weight
 from service.reservations.decide import Outcome, decide
@@ -82,8 +83,7 @@ class ReservationDomain:
         if not reservation.lines:
             return
         first = reservation.lines[0]
-        section = None if first.place is None else first.place.rpartition("-")[0].rpartition("-")[0]
-        place = first.place if first.is_stock else section
+        place = first.place if first.is_stock or first.place is None else section_of(first.place)
         queued = Queued((reservation.account_id, first.name, place), len(reservation.lines))
         self._actions.put(reservation.account_id, reservation.reference, queued)
 

@@ -8,20 +8,17 @@ from msgspec import UNSET, Meta, UnsetType
 from service.clock import from_rfc3339
 from service.http.parameters import PageQuery
 from service.http.validate import metadata_errors
+from service.inventory.bodies import Errors, HoldSeconds
 from service.names import ExternalReference, Instant, Name, Reason, SeatLabel, Section
 from service.reservations.commands import BestAvailableLine, RequestLine, SeatsLine, StockLine
 
 SEAT_UNITS_MAX = 100
 LINES_MAX = 100
-HOLD_SECONDS_LONGEST = 604_800
 
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000, description="Units of stock: 1 to 1000000")]
 SeatQuantity = Annotated[int, Meta(ge=1, le=SEAT_UNITS_MAX, description="Seats: 1 to 100")]
-HoldSeconds = Annotated[int, Meta(ge=1, le=HOLD_SECONDS_LONGEST, description="Seconds, from 1")]
 WaitSeconds = Annotated[int, Meta(ge=1, le=86_400, description="Seconds: 1 to 86400")]
 LineNumber = Annotated[int, Meta(ge=1, le=10_000, description="The number of a line, from 1")]
-
-Errors = list[tuple[str, str]]
 
 
 class BestAvailable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -166,22 +163,3 @@ class ReservationsQuery(PageQuery, forbid_unknown_fields=True):
         except ValueError as error:
             return [("?expires_before", str(error))]
         return []
-
-
-class HistoryEntry(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):
-    """One change of state."""
-
-    version: int
-    source: str | None
-    target: str
-    action: str
-    actor: str
-    at: str
-    reason: str | None
-
-
-class HistoryPage(msgspec.Struct, frozen=True):
-    """A reservation's changes of state, oldest first, without gaps."""
-
-    history: list[HistoryEntry]
-    next_cursor: str | None

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from service.idempotency.records import KeyedRequest
+from service.names import section_of
 
 
 class SeatsLine(msgspec.Struct, frozen=True):
@@ -177,12 +178,12 @@ def lane_key(command: Command) -> tuple[Any, ...]:  # noqa: PLR0911 - one return
         if isinstance(first, StockLine):
             return (command.account_id, first.sku, first.location)
         if isinstance(first, SeatsLine):
-            return (command.account_id, first.event, first.seats[0].rpartition("-")[0].rpartition("-")[0])
+            return (command.account_id, first.event, section_of(first.seats[0]))
         return (command.account_id, first.event, first.section)
     if isinstance(command, (PutStock, AdjustStock)):
         return (command.account_id, command.sku, command.location)
     if isinstance(command, BlockSeats):
-        return (command.account_id, command.event, command.seats[0].rpartition("-")[0].rpartition("-")[0])
+        return (command.account_id, command.event, section_of(command.seats[0]))
     if isinstance(command, PromoteWaiting):
         return (command.account_id, command.sku or command.event, command.location)
     if isinstance(command, ReservationCommand):

@@ -5,9 +5,12 @@ from typing import Any
 
 import msgspec
 
+from service.clock import to_rfc3339
+from service.database.drivers import Row
 from service.database.transaction import Transaction, chunks, padded
 from service.reservations.load import LINE_COLUMNS, RESERVATION_COLUMNS, line, reservation
 from service.reservations.records import Line, Reservation
+from service.reservations.views import HistoryEntry
 
 NEWEST = b"\xff" * 16
 """Above every id."""
@@ -22,18 +25,6 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     sku: str | None = None
     expires_before: int | None = None
     external_reference: str | None = None
-
-
-class HistoryRow(msgspec.Struct, frozen=True):
-    """One change of state, as its message tells it."""
-
-    version: int
-    source: str | None
-    target: str
-    action: str
-    actor: str
-    at: int
-    reason: str | None
 
 
 _OWN_COLUMNS = [f"r.{column}" for column in RESERVATION_COLUMNS.split(", ")]
@@ -112,22 +103,24 @@ async def _with_lines(reader: Transaction, rows: Sequence[Sequence[Any]]) -> lis
     return [reservation(row, tuple(lines[bytes(row[0])])) for row in rows]
 
 
-async def select_history(reader: Transaction, reservation_id: bytes, after: int, limit: int) -> list[HistoryRow]:
+async def select_history(reader: Transaction, reservation_id: bytes, after: int, limit: int) -> list[HistoryEntry]:
     """Changes after version `after`, oldest first."""
     rows = await reader.rows(
         "SELECT version, from_state, to_state, action, actor, at, reason FROM messages "
         "WHERE subject_id = ? AND version > ? ORDER BY version LIMIT ?",
         (reservation_id, after, limit),
     )
-    return [
-        HistoryRow(
-            row[0],
-            None if row[1] is None else row[1].decode(),
-            row[2].decode(),
-            row[3].decode(),
-            row[4].decode(),
-            row[5],
-            None if row[6] is None else row[6].decode(),
-        )
-        for row in rows
-    ]
+    return [_history_entry(row) for row in rows]
+
+
+def _history_entry(row: Row) -> HistoryEntry:
+    version, source, target, action, actor, at, reason = row
+    return HistoryEntry(
+        version=version,
+        source=None if source is None else source.decode(),
+        target=target.decode(),
+        action=action.decode(),
+        actor=actor.decode(),
+        at=to_rfc3339(at),
+        reason=None if reason is None else reason.decode(),
+    )

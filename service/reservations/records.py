@@ -5,6 +5,7 @@ A change makes a new one, so that no overlay leaks into another.
 
 import msgspec
 
+from service.inventory.stock_queries import StockRecord
 from service.inventory.tables import SEAT_AVAILABLE
 from service.reservations.states import Action, State
 
@@ -54,26 +55,13 @@ class Seat(msgspec.Struct, frozen=True):
         return self.state == SEAT_AVAILABLE
 
 
-class StockItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A countable pool. `held + confirmed ≤ on_hand` (R2)."""
+class StockItem(StockRecord, frozen=True, kw_only=True):
+    """A countable pool with all that a decision asks for. `held + confirmed ≤ on_hand` (R2)."""
 
     id: bytes
     account_id: bytes
-    sku: str
-    location: str
-    description: str
-    on_hand: int
-    held: int
-    confirmed: int
-    amount: int
-    currency: str
     waiters: int
     version: int
-    definition_version: int
-
-    @property
-    def available(self) -> int:
-        return self.on_hand - self.held - self.confirmed
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

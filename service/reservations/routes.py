@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service.clock import from_rfc3339, to_rfc3339
+from service.clock import from_rfc3339
 from service.database.transaction import Transaction
 from service.http.cursor import decode_cursor, encode_cursor
 from service.http.endpoint import Call, Endpoint, Handler, endpoint, stored
@@ -24,8 +24,6 @@ from service.refusals import (
 )
 from service.reservations import examples
 from service.reservations.bodies import (
-    HistoryEntry,
-    HistoryPage,
     PostCancel,
     PostConfirm,
     PostExtend,
@@ -43,16 +41,16 @@ from service.reservations.commands import (
 )
 from service.reservations.queries import NEWEST, Filters, select_history, select_reservation, select_reservations
 from service.reservations.records import Reservation
-from service.reservations.views import ReservationView, encode, reservation_body, reservation_view
+from service.reservations.views import (
+    HistoryPage,
+    ReservationPage,
+    ReservationView,
+    encode,
+    reservation_body,
+    reservation_view,
+)
 
 ACTION_REFUSALS: Final = (NotFound, VersionConflict, StateConflict)
-
-
-class ReservationPage(msgspec.Struct, frozen=True):
-    """A page of reservations, newest first."""
-
-    reservations: list[ReservationView]
-    next_cursor: str | None
 
 
 def command_facts(call: Call) -> dict[str, Any]:
@@ -169,11 +167,7 @@ async def get_history(call: Call) -> Answer:
         found = await select_history(reader, reservation.id, after, query.limit + 1)
     shown = found[: query.limit]
     cursor = encode_cursor(scope, (shown[-1].version,)) if len(found) > len(shown) else None
-    entries = [
-        HistoryEntry(row.version, row.source, row.target, row.action, row.actor, to_rfc3339(row.at), row.reason)
-        for row in shown
-    ]
-    return Answer(200, encode(HistoryPage(entries, cursor)))
+    return Answer(200, encode(HistoryPage(shown, cursor)))
 
 
 async def _find(call: Call, reader: Transaction) -> Reservation:

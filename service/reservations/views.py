@@ -1,6 +1,7 @@
-"""A reservation as the wire shows it. One encoding, whether a decision, a read or a message shows it.
+"""A reservation, and its history, as the wire shows them.
 
-A pending reservation has its wait's end, a held one its hold's end, no other state either.
+One encoding, whether a decision, a read or a message shows it. A pending
+reservation has its wait's end, a held one its hold's end, no other state either.
 """
 
 import msgspec
@@ -49,6 +50,32 @@ class ReservationView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     confirmed_at: str | None
     ended_at: str | None
+
+
+class ReservationPage(msgspec.Struct, frozen=True):
+    """A page of reservations, newest first."""
+
+    reservations: list[ReservationView]
+    next_cursor: str | None
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):
+    """One change of state."""
+
+    version: int
+    source: str | None
+    target: str
+    action: str
+    actor: str
+    at: str
+    reason: str | None
+
+
+class HistoryPage(msgspec.Struct, frozen=True):
+    """A reservation's changes of state, oldest first, without gaps."""
+
+    history: list[HistoryEntry]
+    next_cursor: str | None
 
 
 encode = msgspec.json.Encoder().encode

@@ -8,9 +8,8 @@ import socket
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from threading import Event, Lock, Thread
-from types import TracebackType
-from typing import Any, Self
+from threading import Lock
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,6 +17,7 @@ import httpx
 from tests.accounts import Account
 from tests.api.contract import refused, rows
 from tests.api.reading import messages, stock_counts
+from tests.background import Background
 from tests.make import SEATS, hold, new_idempotency_key, problem, put_event, put_stock
 from tests.polling import wait_until
 
@@ -84,20 +84,18 @@ def is_retryable(answer: httpx.Response) -> bool:
     return True
 
 
-class Customers:
-    """A context manager: customers come for as long as its block runs, and each stays until it has its answer.
+class Customers(Background):
+    """Customers come for as long as the block runs, and each stays until it has its answer.
 
     Every second one wants a unit and a seat that others want, too; the others only a unit of one stock item.
     """
 
     def __init__(self, callers: Sequence[Account], threads: int = 8) -> None:
+        super().__init__(threads)
         self.orders: list[Order] = []
         self.account = callers[0]
         self._callers = callers
-        self._over = Event()
         self._lock = Lock()
-        self._failures: list[BaseException] = []
-        self._threads = [Thread(target=self._run, args=(number,)) for number in range(threads)]
 
     @property
     def answered(self) -> int:
@@ -107,31 +105,15 @@ class Customers:
     def wait_for(self, more: int) -> None:
         """Return when so many more have their answer."""
         until = self.answered + more
-        wait_until(lambda: self.answered >= until or self._failures, PATIENCE_S, f"{more} more answers")
+        wait_until(lambda: self.answered >= until or self.failures, PATIENCE_S, f"{more} more answers")
 
-    def __enter__(self) -> Self:
+    def prepare(self) -> None:
         put_event(self.account, "crowded")
         put_stock(self.account, sku="crowded", on_hand=ON_HAND)
-        for thread in self._threads:
-            thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-        if error is None and self._failures:
-            raise self._failures[0]
-
-    def _run(self, number: int) -> None:
-        try:
-            while not self._over.is_set():
-                order = self._next()
-                order.insist(self._callers[number % len(self._callers)])
-        except BaseException as failure:  # noqa: BLE001 - told when the block ends
-            self._failures.append(failure)
+    def once(self, number: int) -> None:
+        order = self._next()
+        order.insist(self._callers[number % len(self._callers)])
 
     def _next(self) -> Order:
         with self._lock:

@@ -3,50 +3,31 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
-from threading import Event, Lock, Thread
-from types import TracebackType
-from typing import Self
+from threading import Lock
 
 from tests.accounts import Account
+from tests.background import Background
 from tests.make import SEATS, act, hold, put_event, put_stock
 
 STOCK = 40
 
 
-class Traffic:
-    """A context manager; callers run while its block does. `counts` says how often each status was the answer."""
+class Traffic(Background):
+    """Callers run while the block does. `counts` says how often each status was the answer."""
 
     def __init__(self, callers: Sequence[Account], threads: int = 12, seed: int = 1) -> None:
+        super().__init__(threads)
         self.counts: Counter[str] = Counter()
         self._callers = callers
-        self._over = Event()
+        self._chances = [random.Random(seed + number) for number in range(threads)]
         self._lock = Lock()
-        self._failures: list[BaseException] = []
-        self._threads = [Thread(target=self._run, args=(number, seed + number)) for number in range(threads)]
 
-    def __enter__(self) -> Self:
+    def prepare(self) -> None:
         put_event(self._callers[0], "traffic")
         put_stock(self._callers[0], sku="traffic", on_hand=STOCK)
-        for thread in self._threads:
-            thread.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-        if error is None and self._failures:
-            raise self._failures[0]
-
-    def _run(self, number: int, seed: int) -> None:
-        chance = random.Random(seed)
-        try:
-            while not self._over.is_set():
-                self._customer(self._callers[number % len(self._callers)], chance)
-        except BaseException as failure:  # noqa: BLE001 - told by whoever ends the traffic
-            self._failures.append(failure)
+    def once(self, number: int) -> None:
+        self._customer(self._callers[number % len(self._callers)], self._chances[number])
 
     def _customer(self, caller: Account, chance: random.Random) -> None:
         """One customer's way: a hold that soon lapses or not, then an action, or none."""

@@ -68,6 +68,7 @@ def test_anything_else_is_no_name(text: str) -> None:
 def test_a_label_is_parted_at_its_last_two_hyphens(label: str, parts: tuple[str, str, str]) -> None:
     assert takes(names.SeatLabel, label)
     assert names.parse_seat_label(label) == parts
+    assert names.section_of(label) == parts[0]
     assert names.seat_label(*parts) == label
 
 
