@@ -93,6 +93,23 @@ class _Planner:
         self.unavailable.sort(key=lambda missing: missing.line)
         return Claim(numbered, self.lapsed, self.unavailable)
 
+    def plan_again(self, reservation: Reservation) -> Claim:
+        """The lines that were not given back, as they were and at their prices, where all their units are free."""
+        lines = [line for line in reservation.lines if line.released_at is None]
+        for line in lines:
+            if line.is_stock:
+                item = self.work.stock[line.inventory_id]
+                self._stock(StockLine(line.number, item.sku, item.location, line.quantity))
+            elif line.seat_id is not None:
+                self._same_seat(line, self.work.seats[line.seat_id])
+        return Claim(lines, self.lapsed, self.unavailable)
+
+    def _same_seat(self, line: Line, seat: Seat) -> None:
+        if self.barrier.bars(seat) or not self._may_take(seat):
+            self.unavailable.append(UnavailableSeats(line=line.number, event=line.name, seats=[seat.seat]))
+        else:
+            self._pick(seat)
+
     def _seats(self, wanted: SeatsLine) -> list[Line]:
         event = find_event(self.work, self.account_id, wanted.event)
         missing, lines = [], []
@@ -249,23 +266,7 @@ def is_lapsed_hold(work: Snapshot, reservation_id: bytes) -> bool:
 
 def free_again(work: Snapshot, reservation: Reservation, barrier: Barrier) -> Claim:
     """Whether all lines that an expired reservation had to its end are still free: a late confirm's question."""
-    claim = Claim([], {}, [])
-    planner = _Planner(work, reservation.account_id, barrier)
-    for line in reservation.lines:
-        if line.released_at is not None:
-            continue
-        if line.is_stock:
-            item = work.stock[line.inventory_id]
-            planner._stock(StockLine(line.number, item.sku, item.location, line.quantity))  # noqa: SLF001 - one module
-        elif line.seat_id is not None:
-            seat = work.seats[line.seat_id]
-            if barrier.bars(seat) or not planner._may_take(seat):  # noqa: SLF001
-                planner.unavailable.append(UnavailableSeats(line=line.number, event=line.name, seats=[seat.seat]))
-            else:
-                planner._pick(seat)  # noqa: SLF001
-        claim.lines.append(line)
-    claim.lapsed, claim.unavailable = planner.lapsed, planner.unavailable
-    return claim
+    return _Planner(work, reservation.account_id, barrier).plan_again(reservation)
 
 
 def find_event(work: Snapshot, account_id: bytes, name: str) -> Event:
