@@ -79,7 +79,7 @@ async def _require_usable_store(settings: "Settings") -> None:
 
 
 def _options(settings: "Settings") -> dict[str, Any]:
-    from service.cli.http_protocol import BoundedHttpProtocol
+    from service.http.protocol import BoundedHttpProtocol
 
     return {
         "app": "service.app:create_app_from_environment",

@@ -1,7 +1,7 @@
 """A reservation, and its history, as the wire shows them.
 
-One encoding, whether a decision, a read or a message shows it. A pending
-reservation has its wait's end, a held one its hold's end, no other state either.
+One encoding, whether a decision, a read or a message shows it. A pending reservation has its wait's end, a held one its
+hold's end, no other state either.
 """
 
 import msgspec

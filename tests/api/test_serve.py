@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from service.cli.http_protocol import HEAD_BYTES_MAX
+from service.http.protocol import HEAD_BYTES_MAX
 from tests.accounts import http_client, new_account
 from tests.polling import wait_until
 from tests.running import RunningService, run_cli, start_service, start_worker, upgrade
