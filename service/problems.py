@@ -251,10 +251,6 @@ def row_of(refusal: Refusal) -> Row:
     return _ROW_OF[type(refusal)]
 
 
-def slugs() -> list[str]:
-    return [row.slug for row in TABLE]
-
-
 def render(refusal: Refusal, request_id: str) -> Problem:
     return _problem(row_of(refusal), _members(refusal), _headers(refusal), request_id)
 

@@ -43,8 +43,6 @@ class Caller(msgspec.Struct, frozen=True):
 
     account_id: bytes
     account_name: str
-    hold_seconds: int
-    hold_seconds_max: int
     principal: str
     prefix: str
     scopes: frozenset[str]
@@ -156,8 +154,6 @@ def _caller(key: KeyInForce) -> Caller:
     return Caller(
         account_id=key.account_id,
         account_name=key.account_name,
-        hold_seconds=key.hold_seconds,
-        hold_seconds_max=key.hold_seconds_max,
         principal=key.name,
         prefix=key.prefix,
         scopes=key.scopes,

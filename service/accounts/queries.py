@@ -17,17 +17,22 @@ FROM api_keys k JOIN accounts a ON a.id = k.account_id
 """
 
 SELECT_KEYS_IN_FORCE: Final = """
-SELECT k.prefix, k.secret_hash, k.name, k.scopes, a.id, a.name, a.hold_seconds, a.hold_seconds_max
+SELECT k.prefix, k.secret_hash, k.name, k.scopes, a.id, a.name
 FROM api_keys k JOIN accounts a ON a.id = k.account_id
 WHERE k.revoked_at IS NULL AND k.prefix IN ({})
 """
 
 
+SELECT_ACCOUNTS: Final = "SELECT id, name, hold_seconds, hold_seconds_max FROM accounts"
+
+
 class AccountRecord(msgspec.Struct, frozen=True):
-    """An account as people know it."""
+    """An account as people know it, with the hold times of reservations of stock alone."""
 
     id: bytes
     name: str
+    hold_seconds: int
+    hold_seconds_max: int
 
 
 class KeyRecord(msgspec.Struct, frozen=True):
@@ -50,23 +55,26 @@ class KeyInForce(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
     account_id: bytes
     account_name: str
-    hold_seconds: int
-    hold_seconds_max: int
 
 
 async def select_account(reader: Transaction, name: str) -> AccountRecord | None:
-    found = await reader.rows("SELECT id, name FROM accounts WHERE name = ?", (name.encode(),))
+    found = await reader.rows(f"{SELECT_ACCOUNTS} WHERE name = ?", (name.encode(),))
     return _account(found[0]) if found else None
 
 
 async def select_accounts(reader: Transaction) -> list[AccountRecord]:
     """All of them, by name."""
-    return [_account(row) for row in await reader.rows("SELECT id, name FROM accounts ORDER BY name")]
+    return [_account(row) for row in await reader.rows(f"{SELECT_ACCOUNTS} ORDER BY name")]
 
 
 async def insert_account(transaction: Transaction, row: tuple[object, ...]) -> None:
     """The row in the order of ACCOUNT_COLUMNS. Raises DuplicateKey where the name is taken."""
     await transaction.insert("accounts", ACCOUNT_COLUMNS, [row])
+
+
+async def update_hold_times(transaction: Transaction, account_id: bytes, usual: int, most: int) -> None:
+    sql = "UPDATE accounts SET hold_seconds = ?, hold_seconds_max = ? WHERE id = ?"
+    await transaction.change(sql, (usual, most, account_id))
 
 
 async def is_account(reader: Transaction, account_id: bytes) -> bool:
@@ -114,8 +122,8 @@ def scopes_text(scopes: Sequence[str]) -> bytes:
 
 
 def _account(row: Row) -> AccountRecord:
-    identifier, name = row
-    return AccountRecord(bytes(identifier), name.decode())
+    identifier, name, hold_seconds, hold_seconds_max = row
+    return AccountRecord(bytes(identifier), name.decode(), hold_seconds, hold_seconds_max)
 
 
 def _key(row: Row) -> KeyRecord:
@@ -131,7 +139,7 @@ def _key(row: Row) -> KeyRecord:
 
 
 def _key_in_force(row: Row) -> KeyInForce:
-    prefix, secret_hash, name, scopes, account_id, account_name, hold_seconds, hold_seconds_max = row
+    prefix, secret_hash, name, scopes, account_id, account_name = row
     return KeyInForce(
         prefix=prefix.decode(),
         secret_hash=bytes(secret_hash),
@@ -139,6 +147,4 @@ def _key_in_force(row: Row) -> KeyInForce:
         scopes=frozenset(scopes.decode().split()),
         account_id=bytes(account_id),
         account_name=account_name.decode(),
-        hold_seconds=hold_seconds,
-        hold_seconds_max=hold_seconds_max,
     )

@@ -16,11 +16,12 @@ from service.database.store import Store
 from service.database.transaction import Transaction
 from service.database.transactional import transactional
 from service.ids import new_id
+from service.inventory.bodies import HOLD_SECONDS_LONGEST
 from service.names import HolderName, nfc
 
 HOLD_SECONDS: Final = 600
 HOLD_SECONDS_MAX: Final = 3600
-"""Of holds on stock alone; events bring their own."""
+"""Of holds on stock alone, until the operator sets others (`set_hold_times`); events bring their own."""
 
 
 class AccountError(Exception):
@@ -47,6 +48,10 @@ class BadName(AccountError):
     """The name of an account or of a key breaks the grammar."""
 
 
+class BadHoldTimes(AccountError):
+    """A hold time is out of bounds, or the usual one is above the most."""
+
+
 class NewKey(msgspec.Struct, frozen=True):
     """A key just made. `key` holds the secret and cannot be had again."""
 
@@ -64,7 +69,29 @@ async def create_account(transaction: Transaction, name: str) -> AccountRecord:
         raise AccountExists(f"There is an account {name!r} already.")
     account_id, now = new_id(), await transaction.now_ms()
     await queries.insert_account(transaction, (account_id, name.encode(), HOLD_SECONDS, HOLD_SECONDS_MAX, now))
-    return AccountRecord(account_id, name)
+    return AccountRecord(account_id, name, HOLD_SECONDS, HOLD_SECONDS_MAX)
+
+
+@transactional
+async def set_hold_times(
+    transaction: Transaction, name: str, hold_seconds: int | None = None, hold_seconds_max: int | None = None
+) -> AccountRecord:
+    """The account as it is now; what is None stays. Reservations that exist keep their times.
+
+    Raises NoSuchAccount, BadHoldTimes.
+    """
+    account = await queries.select_account(transaction, nfc(name))
+    if account is None:
+        raise NoSuchAccount(f"There is no account {name!r}. `holdfast accounts list` shows those there are.")
+    usual = account.hold_seconds if hold_seconds is None else hold_seconds
+    most = account.hold_seconds_max if hold_seconds_max is None else hold_seconds_max
+    for option, seconds in (("--hold-seconds", usual), ("--hold-seconds-max", most)):
+        if not 1 <= seconds <= HOLD_SECONDS_LONGEST:
+            raise BadHoldTimes(f"{option} must be 1 to {HOLD_SECONDS_LONGEST} seconds, not {seconds}.")
+    if usual > most:
+        raise BadHoldTimes(f"Holds would last {usual} s, and {most} s at most: set the other one, too.")
+    await queries.update_hold_times(transaction, account.id, usual, most)
+    return msgspec.structs.replace(account, hold_seconds=usual, hold_seconds_max=most)
 
 
 @transactional

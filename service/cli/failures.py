@@ -33,7 +33,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 def describe(error: Exception) -> Failure:
     """What `error` means to the person who ran the command. An unknown one is a bug and shows its trace."""
-    from service.accounts.use_cases import AccountError, BadName, UnknownScope
+    from service.accounts.use_cases import AccountError, BadHoldTimes, BadName, UnknownScope
     from service.database.errors import StoreError
     from service.database.migrations import MigrationError
     from service.database.session import SessionError
@@ -47,7 +47,7 @@ def describe(error: Exception) -> Failure:
             message, exit_code = str(error), error.exit_code
         case SettingsError():
             message, exit_code = f"{error}. Correct the setting and try again.", ExitCode.USAGE
-        case BadName() | UnknownScope() | FileRefused():
+        case BadName() | BadHoldTimes() | UnknownScope() | FileRefused():
             message, exit_code = str(error), ExitCode.USAGE
         case AccountError() | MigrationError():
             message, exit_code = str(error), ExitCode.REFUSED

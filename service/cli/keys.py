@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from service.accounts.use_cases import NewKey
     from service.database.store import Store
 
-app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, limit and revoke API keys.", no_args_is_help=True)
 
 DEFAULT_NAME = "default"
 
@@ -79,13 +79,7 @@ def list_some(
     if as_json:
         print_json({"keys": [_shown(key) for key in keys]})
     elif keys:
-        print_table(
-            ["account", "name", "prefix", "scopes", "revoked"],
-            [
-                [key.account_name, key.name, key.prefix, " ".join(key.scopes), _instant(key.revoked_at) or ""]
-                for key in keys
-            ],
-        )
+        _print(keys)
     else:
         print_line("There is no key yet. Make one with `holdfast keys create ACCOUNT`.")
 
@@ -111,6 +105,31 @@ def revoke(
         print_json(_shown(key))
     else:
         print_line(f"Revoked the key {key.prefix} ({key.name!r} of {key.account_name!r}).")
+
+
+@app.command("scopes")
+def set_scopes(
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="The part between hf_ and the second _.")],
+    scope: Annotated[
+        list[str], typer.Option(help="What the key may do from now on, and nothing else; repeat for more.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Say anew what a key may do; a scope taken away may work for two more seconds."""
+    from service.accounts import use_cases
+
+    key = run_on_store(lambda store: use_cases.set_scopes(store, _bare(prefix), scope))
+    if as_json:
+        print_json(_shown(key))
+    else:
+        _print([key])
+
+
+def _print(keys: "list[KeyRecord]") -> None:
+    rows = [
+        [key.account_name, key.name, key.prefix, " ".join(key.scopes), _instant(key.revoked_at) or ""] for key in keys
+    ]
+    print_table(["account", "name", "prefix", "scopes", "revoked"], rows)
 
 
 def _bare(prefix: str) -> str:

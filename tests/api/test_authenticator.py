@@ -65,7 +65,6 @@ async def test_caller_is_account_principal_and_scopes(authenticator: Authenticat
     assert caller.account_name.startswith("opera-")
     assert (caller.principal, caller.prefix) == ("box-office", key.prefix)
     assert caller.scopes == {"inventory:read", "reservations:write"}
-    assert (caller.hold_seconds, caller.hold_seconds_max) == (600, 3600)
 
 
 async def test_scheme_is_read_in_any_case(authenticator: Authenticator, key: NewKey) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from service.accounts.keys import SCOPES
 from service.accounts.use_cases import create_account
 from service.settings import Settings
-from tests.accounts import http_client, on_store
+from tests.accounts import http_client, new_account, on_store
+from tests.api.reading import held
+from tests.make import hold, put_stock
 from tests.polling import wait_until
 from tests.process import free_port
 from tests.running import RunningService, run_cli
@@ -19,6 +22,8 @@ from tests.running import RunningService, run_cli
 SEATS = "section,row,seat,category,price_minor,currency,x,y\n101,A,1,1,12500,EUR,525.6,226.6\n101,A,2,1,12500,EUR,,\n"
 STOCK = "sku,description,on_hand,price_minor,currency\nNW-001,Chai,39,1800,USD\nNW-002,Chang,17,1900,USD\n"
 STARTS = ("--name", "Final", "--starts-at", "2097-06-05T19:00:00Z")
+
+UNIT = [{"sku": "NW-001", "quantity": 1}]
 
 SQLITE_NOWHERE = "sqlite+aiosqlite:////proc/nowhere/holdfast.sqlite3"
 
@@ -63,9 +68,72 @@ def live(service: RunningService) -> Shell:
 
 def test_account_is_made_once_and_listed(shell: Shell) -> None:
     name = f"cli-{secrets.token_hex(6)}"
-    assert shell.shown("accounts", "create", name) == {"account": name}
-    assert {"account": name} in shell.shown("accounts", "list")["accounts"]
+    made = {"account": name, "hold_seconds": 600, "hold_seconds_max": 3600}
+    assert shell.shown("accounts", "create", name) == made
+    assert made in shell.shown("accounts", "list")["accounts"]
     assert f"There is an account '{name}' already" in shell.told("accounts", "create", name, code=1)
+
+
+def test_hold_times_of_an_account_are_those_of_its_holds_on_stock(live: Shell, service: RunningService) -> None:
+    account = new_account(service.url, service.database_url)
+    with closing(account):
+        put_stock(account)
+        set_to = live.shown("accounts", "set", account.name, "--hold-seconds", "90", "--hold-seconds-max", "120")
+        assert set_to == {"account": account.name, "hold_seconds": 90, "hold_seconds_max": 120}
+        assert set_to in live.shown("accounts", "list")["accounts"]
+        assert held(account, UNIT)["hold_remaining_s"] == 90
+        assert held(account, UNIT, hold_seconds=120)["hold_remaining_s"] == 120
+        assert hold(account, UNIT, hold_seconds=121).status_code == 400
+        assert "100" in live.told("accounts", "set", account.name, "--hold-seconds", "100")
+        assert held(account, UNIT)["hold_remaining_s"] == 100
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), "say what to set"),
+        (("--hold-seconds", "0"), "--hold-seconds must be 1 to 604800 seconds, not 0"),
+        (("--hold-seconds-max", "604801"), "--hold-seconds-max must be 1 to 604800 seconds, not 604801"),
+        (("--hold-seconds", "3601"), "3601 s, and 3600 s at most"),
+        (("--hold-seconds-max", "599"), "600 s, and 599 s at most"),
+        (("--hold-seconds", "ten"), "ten"),
+    ],
+)
+def test_hold_times_that_cannot_be_are_refused_and_change_nothing(
+    shell: Shell, options: tuple[str, ...], words: str
+) -> None:
+    name = shell.new_account()
+    assert words in shell.told("accounts", "set", name, *options, code=2)
+    kept = {"account": name, "hold_seconds": 600, "hold_seconds_max": 3600}
+    assert kept in shell.shown("accounts", "list")["accounts"]
+
+
+def test_hold_times_of_no_account_are_refused(shell: Shell) -> None:
+    assert "There is no account 'nobody'" in shell.told("accounts", "set", "nobody", "--hold-seconds", "60", code=1)
+
+
+def test_scope_is_taken_from_a_key_and_given_back(live: Shell, service: RunningService) -> None:
+    name = live.new_account()
+    made = live.shown("keys", "create", name)
+    with http_client(service.url, made["key"]) as client:
+        assert client.get("/v1/events").status_code == 200
+        left = live.shown("keys", "scopes", made["prefix"], "--scope", "ops", "--scope", "reservations:read")
+        assert (left["prefix"], left["scopes"]) == (made["prefix"], ["reservations:read", "ops"])
+        assert [key["scopes"] for key in live.shown("keys", "list", name)["keys"]] == [left["scopes"]]
+        wait_until(lambda: client.get("/v1/events").status_code == 403, what="the scope is taken away")
+        told = live.told("keys", "scopes", made["key"], "--scope", "inventory:read")
+        assert "inventory:read" in told
+        assert made["key"].split("_")[2] not in told
+        wait_until(lambda: client.get("/v1/events").status_code == 200, what="the scope is given back")
+
+
+def test_scopes_that_cannot_be_are_refused_and_change_nothing(shell: Shell) -> None:
+    name = shell.new_account()
+    made = shell.shown("keys", "create", name)
+    assert "'root' is no scope" in shell.told("keys", "scopes", made["prefix"], "--scope", "root", code=2)
+    assert "--scope" in shell.told("keys", "scopes", made["prefix"], code=2)
+    assert "no key with the prefix" in shell.told("keys", "scopes", "zzzzzzzz", "--scope", "ops", code=1)
+    assert [key["scopes"] for key in shell.shown("keys", "list", name)["keys"]] == [list(SCOPES)]
 
 
 def test_first_key_has_every_scope_and_works_at_once(live: Shell, service: RunningService) -> None:

@@ -27,14 +27,13 @@ async def pause_and_write(*arguments: Any) -> None:
 async def update_whatever_was_read(  # the arguments of the one it stands for
     self: Any,
     table: str,
-    assignments: str,
-    values: tuple[Any, ...],
+    assignments: write.Assignments,
     names: tuple[str, ...],
     guards: Sequence[tuple[Any, ...]],
 ) -> None:
     if names[:2] == ("id", "version"):
         names, guards = ("id",), [guard[:1] for guard in guards]
-    await update(self, table, assignments, values, names, guards)
+    await update(self, table, assignments, names, guards)
 
 
 if __name__ == "__main__":

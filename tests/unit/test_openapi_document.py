@@ -12,7 +12,7 @@ from service.app import ENDPOINTS
 from service.http.decode import decode_json
 from service.http.endpoint import Endpoint
 from service.http.openapi import document
-from service.problems import slugs
+from service.problems import TABLE
 
 EVERY = pytest.mark.parametrize("declared", ENDPOINTS, ids=lambda declared: f"{declared.method} {declared.path}")
 DOCUMENT: dict[str, Any] = msgspec.json.decode(document(ENDPOINTS))
@@ -70,7 +70,7 @@ def test_every_problem_has_a_schema() -> None:
         for schema in DOCUMENT["components"]["schemas"].values()
         if "allOf" in schema
     }
-    assert described == {f"/problems/{slug}" for slug in slugs()}
+    assert described == {f"/problems/{row.slug}" for row in TABLE}
 
 
 def test_nothing_leads_out_of_the_document() -> None:
