@@ -113,23 +113,10 @@ Instant = Annotated[
 """Whether the day exists, only `clock.from_rfc3339` knows."""
 
 _NAME: Final = re.compile(NAME_PATTERN)
-_LABEL: Final = re.compile(rf"({_SECTION})-({_PLACE})-({_PLACE})")
 
 
 def is_name(text: str) -> bool:
     return _NAME.match(text) is not None
-
-
-def parse_seat_label(text: str) -> tuple[str, str, str]:
-    """Section, row, number. The last two hyphens part them: a section may hold more.
-
-    Raises:
-        ValueError: It is no label.
-    """
-    parts = _LABEL.fullmatch(text)
-    if parts is None:
-        raise ValueError("a seat's label is section-row-number, as in 101-A-12")
-    return parts[1], parts[2], parts[3]
 
 
 def section_of(label: str) -> str:

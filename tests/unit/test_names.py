@@ -67,7 +67,7 @@ def test_anything_else_is_no_name(text: str) -> None:
 )
 def test_a_label_is_parted_at_its_last_two_hyphens(label: str, parts: tuple[str, str, str]) -> None:
     assert takes(names.SeatLabel, label)
-    assert names.parse_seat_label(label) == parts
+    assert names.section_of(label) == parts[0]
     assert names.section_of(label) == parts[0]
     assert names.seat_label(*parts) == label
 
@@ -98,18 +98,16 @@ def test_a_label_is_parted_at_its_last_two_hyphens(label: str, parts: tuple[str,
 )
 def test_what_has_not_three_parts_of_the_grammar_is_no_label(label: str) -> None:
     assert not takes(names.SeatLabel, label)
-    with pytest.raises(ValueError, match="section-row-number"):
-        names.parse_seat_label(label)
 
 
 @given(st.from_regex(r"[A-Za-z0-9 ._-]{1,32}", fullmatch=True), st.from_regex(r"[A-Za-z0-9]{1,8}", fullmatch=True))
-def test_every_label_of_valid_parts_parses_back(section: str, place: str) -> None:
+def test_every_label_of_valid_parts_is_one_and_tells_its_section(section: str, place: str) -> None:
     label = names.seat_label(section, place, place)
     assert takes(names.Section, section)
     assert takes(names.Row, place)
     assert takes(names.Number, place)
     assert takes(names.SeatLabel, label)
-    assert names.parse_seat_label(label) == (section, place, place)
+    assert names.section_of(label) == section
 
 
 @pytest.mark.parametrize(
