@@ -11,7 +11,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench lock clean
+.PHONY: help install demo test check format bench lock clean clean-data
 
 help:
 	@echo 'make demo     the main job before your eyes: server, real venue, 200 impatient customers, audit'
@@ -21,7 +21,8 @@ help:
 	@echo 'make install  .venv from requirements.lock, nothing more'
 	@echo 'make format   what `make check` can mend by itself'
 	@echo 'make lock     both locks anew from pyproject.toml (ARGS=--upgrade for newer releases)'
-	@echo 'make clean    removes .venv, var and every cache'
+	@echo 'make clean    removes .venv and every cache; databases in var stay'
+	@echo 'make clean-data   removes var: the databases of the tour and the demo'
 
 install: $(STAMP)
 
@@ -71,4 +72,7 @@ lock: install
 	$(LOCK) --no-annotate --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 
 clean:
-	rm -rf .venv var .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+clean-data:
+	rm -rf var

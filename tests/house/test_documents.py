@@ -1,6 +1,7 @@
 """Documents tell the truth: the commands, options, paths and settings that they name exist."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.house.tree import ROOT, documents, project_files, python_files, shown
 
 CODE = re.compile(r"```.*?\n(?P<block>.*?)```|`(?P<span>[^`\n]+)`", re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
-MAKE = re.compile(r"\bmake ([a-z]+)")
+MAKE = re.compile(r"\bmake ([a-z-]+)")
 # At the start of a line of code, after a prompt and assignments, after another command or in `$(…)`.
 HOLDFAST = re.compile(
     r"(?:^|&&|\||\$\() *(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\S*bin/)?(?:holdfast|python -m service)((?: +[^\s|;&`)]+)+)",
@@ -34,8 +35,17 @@ def codes() -> list[tuple[str, str]]:
     return [(shown(document), code) for document in documents() for code in code_of(document)]
 
 
+def test_cleaning_up_leaves_databases_alone() -> None:
+    """The tour's and the demo's are in `var`; removing them takes a word of its own."""
+    for target, removes in (("clean", False), ("clean-data", True)):
+        told = subprocess.run(
+            ["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        )
+        assert ("var" in told.stdout.split()) == removes, told.stdout
+
+
 def test_make_targets_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     missing = {f"{where}: make {target}" for where, code in codes() for target in MAKE.findall(code)} - {
         f"{where}: make {target}" for where, _ in codes() for target in targets
     }
