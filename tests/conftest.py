@@ -3,6 +3,7 @@
 store_url      each store in turn, `sqlite` and `mysql`, schema built by the migrations; audited when its tests are over
 service        the real server on that store, with a worker; shared by all tests of a run
 account        a new account with a key of every scope, the unit of isolation; `other_account` is another one
+fresh_database each store in turn, a database of the module's own
 new_store      makes databases of the test's own, each audited at its end
 mysql_server   the shared MySQL-family server; `redis_server` the shared Redis
 """
@@ -10,16 +11,16 @@ mysql_server   the shared MySQL-family server; `redis_server` the shared Redis
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import pytest
 
 from tests.accounts import Account, new_account
 from tests.process import make_directory, remove_directory
+from tests.races.databases import StoreName, database
 from tests.running import RunningService, audit, start_service, start_worker, upgrade
 from tests.servers import MysqlServer, RedisServer, shared_mysql, shared_redis
 
-StoreName: TypeAlias = Literal["sqlite", "mysql"]
 NewStore: TypeAlias = Callable[[StoreName], str]
 
 
@@ -122,3 +123,11 @@ def other_account(service: RunningService) -> Iterator[Account]:
     """Another one, which must never see or move anything of `account`."""
     with closing(new_account(service.url, service.database_url)) as account:
         yield account
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mysql"])
+def fresh_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of the module's own, of each store."""
+    store: StoreName = request.param
+    with database(store, request.getfixturevalue("mysql_server")) as url:
+        yield url

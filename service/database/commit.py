@@ -16,7 +16,6 @@ from service.database.errors import (
     Conflict,
     Disconnected,
     DuplicateKey,
-    StoreError,
     StoreUnreachable,
     translate,
 )
@@ -101,5 +100,5 @@ async def _end_session(store: "Store", session_id: int | None) -> None:
     try:
         async with store.write_session() as session:
             await session.change(f"KILL {int(session_id)}")
-    except (StoreError, Exception) as error:  # noqa: BLE001 - it has ended by itself, or the next round asks again
+    except Exception as error:  # noqa: BLE001 - it has ended by itself, or the next round asks again
         log.info("kill_failed", error=type(error).__name__)

@@ -65,6 +65,18 @@ class Transaction:
         else:
             await self._answer(self.driver.many(sql, rows))
 
+    async def lock(self, table: str, ids: Sequence[bytes]) -> None:
+        """Wait for rows, in the order of their primary key as everybody does, and keep them until the end.
+
+        On SQLite there is nothing to wait for: whoever writes is alone.
+        """
+        if not self.dialect.for_update:
+            return
+        for part in chunks(sorted(ids)):
+            places, values = padded(part)
+            sql = f"SELECT id FROM {table} WHERE id IN ({places}) ORDER BY id{self.dialect.for_update}"  # noqa: S608
+            await self.rows(sql, values)
+
     async def roll_back(self) -> None:
         """ROLLBACK."""
         await self._answer(self.driver.rollback())

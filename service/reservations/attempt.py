@@ -1,6 +1,8 @@
 """The reservation business as the engine's domain: one attempt at a batch is read, decide, write."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from msgspec.structs import replace
 
@@ -90,7 +92,5 @@ class ReservationDomain:
 
 async def _lock(transaction: Transaction, rows: frozenset[Row]) -> None:
     """Wait for hot rows inside the transaction, in one sorted order; versions would decide without it, too."""
-    if not transaction.dialect.for_update:
-        return
-    for table, row_id in sorted(rows):
-        await transaction.rows(f"SELECT id FROM {table} WHERE id = ?{transaction.dialect.for_update}", (row_id,))  # noqa: S608
+    for table, of_table in groupby(sorted(rows), key=itemgetter(0)):
+        await transaction.lock(table, [row_id for _, row_id in of_table])

@@ -4,6 +4,7 @@ For API, worker and command line alike.
 """
 
 import asyncio
+from collections.abc import Iterable
 
 from service.database.store import Store
 from service.engine.batch import BatchRunner
@@ -44,6 +45,10 @@ class CommandEngine:
             return await self.in_flight.once(command.key, lambda: self._enqueue(command))
         until = asyncio.get_running_loop().time() + self._deadline_seconds
         return await wait_for(self._enqueue(command), until)
+
+    async def submit_all(self, commands: Iterable[Command]) -> list[StoredAnswer]:
+        """The answers of commands that may run together, in their order. Raises what `submit` does, for any of them."""
+        return await asyncio.gather(*map(self.submit, commands))
 
     def _enqueue(self, command: Command) -> "asyncio.Future[StoredAnswer]":
         lane_key, rows = self.domain.queued(command)

@@ -51,6 +51,7 @@ class Loader:
         self._work = work
         self._row_counts = front_rows
         self._asked: dict[bytes, int] = {}
+        self._holders_asked: set[bytes] = set()
 
     async def _in_list(self, sql: str, values: Collection[bytes], *before: bytes | int) -> list[Row]:
         """All rows of a SELECT whose last condition is `IN ({})`, in sorted chunks."""
@@ -289,8 +290,10 @@ class Loader:
             if line.live and line.seat_id is not None
         }
         holders = {seat_id: kept.id for seat_id, kept in loaded.items() if kept.is_lapsed(work.now)}
-        unknown = {seat_id for seat_id, seat in work.seats.rows.items() if seat.state == SEAT_HELD} - loaded.keys()
+        held = {seat_id for seat_id, seat in work.seats.rows.items() if seat.state == SEAT_HELD}
+        unknown = held - loaded.keys() - self._holders_asked
         if unknown:
+            self._holders_asked |= unknown
             rows = await self._in_list(SELECT_HOLDERS, unknown)
             await self._check_still_held(unknown - {bytes(row[0]) for row in rows})
             holders |= {bytes(row[0]): bytes(row[1]) for row in rows if row[2] == b"held" and row[3] <= work.now}

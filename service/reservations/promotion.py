@@ -62,7 +62,7 @@ class Promoter:
         return promoted
 
     async def _serve(self, commands: Iterable[PromoteWaiting]) -> int:
-        answers = await asyncio.gather(*(self._engine.submit(command) for command in commands))
+        answers = await self._engine.submit_all(commands)
         promoted = sum(int(answer.body[len(b'{"promoted":') : -1]) for answer in answers)
         SWEPT.labels("hold").inc(promoted)
         return promoted

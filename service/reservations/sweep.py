@@ -3,16 +3,13 @@
 And the purge of old records.
 """
 
-import asyncio
-from collections.abc import Sequence
-
 from service.database.store import Store
 from service.database.transaction import Transaction, padded
 from service.database.transactional import transactional
 from service.metrics import SWEPT
 from service.reservations.answers import ENDED
 from service.reservations.command_engine import CommandEngine
-from service.reservations.commands import Command, ExpireReservation
+from service.reservations.commands import ExpireReservation
 
 PURGE_PART = 500
 BATCHES_KEPT_MS = 3_600_000
@@ -31,13 +28,9 @@ async def sweep_lapsed(store: Store, engine: CommandEngine, limit: int) -> int:
     async with store.read() as reader:
         rows = await reader.rows(SELECT_LAPSED, (await reader.now_ms(), limit))
     commands = [ExpireReservation(account_id=bytes(row[0]), actor=WORKER, reference=row[1].decode()) for row in rows]
-    ended = (await _submit(engine, commands)).count(ENDED)
+    ended = sum(answer.body == ENDED for answer in await engine.submit_all(commands))
     SWEPT.labels("expire").inc(ended)
     return ended
-
-
-async def _submit(engine: CommandEngine, commands: Sequence[Command]) -> list[bytes]:
-    return [answer.body for answer in await asyncio.gather(*(engine.submit(command) for command in commands))]
 
 
 async def purge_records(store: Store) -> int:

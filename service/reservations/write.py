@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from service.database.transaction import Transaction, chunks, marks, padded, padded_size
+from service.database.transaction import Transaction, chunks, marks, padded_size
 from service.engine.batch import RowsChanged
 from service.idempotency.records import StoredAnswer, insert_records, record_row
 from service.ids import new_id
@@ -123,20 +123,12 @@ class _Writer:
             assignments = (*changes_of(before, after), ("version = version + ?", after.version - before.version))
             groups.setdefault(assignments, []).append(guard)
         if len(groups) > 1:
-            await self._lock_in_order(table, sorted(guard[0] for guards in groups.values() for guard in guards))
+            # In the order of their keys: one UPDATE after the other would take them in its own, and two batches cross.
+            await self._transaction.lock(table, [guard[0] for guards in groups.values() for guard in guards])
         names = ("id", "version", "state") if guard_state else ("id", "version")
         for assignments, guards in groups.items():
             for part in chunks(guards):
                 await self._update(table, assignments, names, part)
-
-    async def _lock_in_order(self, table: str, ids: Sequence[bytes]) -> None:
-        """Lock rows that several UPDATEs will change, by primary key, as every batch does: else two might cross."""
-        if not self._transaction.dialect.for_update:
-            return
-        for part in chunks(ids):
-            places, values = padded(part)
-            sql = f"SELECT id FROM {table} WHERE id IN ({places}) ORDER BY id{self._transaction.dialect.for_update}"  # noqa: S608
-            await self._transaction.rows(sql, values)
 
     async def _update(
         self, table: str, assignments: Assignments, names: tuple[str, ...], guards: Sequence[tuple[Any, ...]]

@@ -26,9 +26,7 @@ from tests.api.reading import (
     seats,
     stock_counts,
 )
-from tests.conftest import StoreName
 from tests.make import hold, new_idempotency_key, put_event, put_stock, wait_until
-from tests.races.databases import database
 from tests.running import RunningService, start_service
 
 Json = dict[str, Any]
@@ -39,18 +37,11 @@ READERS = 4
 DUPLICATES = 40
 
 
-@pytest.fixture(scope="module", params=["sqlite", "mysql"])
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    store: StoreName = request.param
-    with database(store, request.getfixturevalue("mysql_server")) as url:
-        yield url
-
-
 @pytest.fixture(scope="module")
-def pair(database_url: str) -> Iterator[tuple[RunningService, RunningService]]:
+def pair(fresh_database: str) -> Iterator[tuple[RunningService, RunningService]]:
     """Two servers on one database, each with lanes of its own."""
     with ExitStack() as stack:
-        one, other = (stack.enter_context(start_service(database_url, env=UNSWEPT)) for _ in range(2))
+        one, other = (stack.enter_context(start_service(fresh_database, env=UNSWEPT)) for _ in range(2))
         yield one, other
 
 

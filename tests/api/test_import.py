@@ -24,7 +24,8 @@ from service.refusals import InvalidRequest, NotFound
 from service.reservations.command_engine import CommandEngine
 from service.reservations.commands import BlockSeats, Command, CreateReservation, PutStock, SeatsLine, StockLine
 from service.settings import Settings
-from tests.conftest import NewStore, StoreName
+from tests.conftest import NewStore
+from tests.races.databases import StoreName
 
 SAMPLES = Path(service.__file__).parent / "samples"
 STARTS_AT = "2097-06-05T19:00:00Z"

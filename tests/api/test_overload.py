@@ -15,9 +15,8 @@ from tests.accounts import Account, new_account
 from tests.api.contract import refused
 from tests.api.foreign_locks import events_locked, stock_locked
 from tests.api.reading import history, references, stock_counts
-from tests.conftest import StoreName
 from tests.make import hold, new_idempotency_key, put_event, put_stock, wait_until
-from tests.races.databases import database
+from tests.races.databases import StoreName, database
 from tests.running import RunningService, start_service
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]

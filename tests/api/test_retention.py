@@ -18,9 +18,8 @@ from service.reservations.sweep import purge_records
 from tests.accounts import Account, new_account, on_store
 from tests.api.contract import refused
 from tests.api.reading import at_once, held, history, moment, references, stock_counts
-from tests.conftest import StoreName
 from tests.make import act, hold, new_idempotency_key, put_stock, wait_until
-from tests.races.databases import database
+from tests.races.databases import StoreName, database
 from tests.running import RunningService, start_service, start_worker
 
 Json = dict[str, Any]

@@ -13,9 +13,7 @@ import pytest
 from tests.accounts import Account, new_account
 from tests.api.contract import last_success_after, refused
 from tests.api.reading import becomes_held, done, expired, held, let_the_worker_come_by, pending, read, stock_counts
-from tests.conftest import StoreName
 from tests.make import act, hold, put_event, put_seats, put_stock, wait_until
-from tests.races.databases import database
 from tests.running import RunningService, start_service, start_worker
 
 Json = dict[str, Any]
@@ -26,21 +24,14 @@ CATEGORIES = [
 ]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "mysql"])
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    store: StoreName = request.param
-    with database(store, request.getfixturevalue("mysql_server")) as url:
-        yield url
-
-
 @pytest.fixture(scope="module")
-def at_once(database_url: str) -> Iterator[RunningService]:
+def at_once(fresh_database: str) -> Iterator[RunningService]:
     """A server, and a worker, at which nothing ever overtakes who waits."""
     env = {"HOLDFAST_WAITING_BARRIER_SECONDS": "0", "HOLDFAST_SWEEP_INTERVAL_MS": "200"}
     with ExitStack() as stack:
-        service = stack.enter_context(start_service(database_url, env=env))
+        service = stack.enter_context(start_service(fresh_database, env=env))
         if service.store == "mysql":
-            stack.enter_context(start_worker(database_url, env=env))
+            stack.enter_context(start_worker(fresh_database, env=env))
         yield service
 
 

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.accounts import Account, new_account
-from tests.conftest import MysqlServer, StoreName
+from tests.conftest import MysqlServer
 from tests.polling import wait_until
-from tests.races.databases import audit_now, database, mysql_database
+from tests.races.databases import audit_now, mysql_database
 from tests.running import RunningService, start_service
 from tests.servers import private_mysql
 from tests.servers.find import PrivateMysql
@@ -71,11 +71,3 @@ def mortal_mysql() -> Iterator[PrivateMysql]:
     """A MySQL-family server that may be killed."""
     with closing(private_mysql()) as server:
         yield server
-
-
-@pytest.fixture(scope="module", params=["sqlite", "mysql"])
-def fresh_database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of the module's own, of each store."""
-    store: StoreName = request.param
-    with database(store, request.getfixturevalue("mysql_server")) as url:
-        yield url

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.accounts import Account, new_account
-from tests.conftest import StoreName
-from tests.races.databases import audit_now, database
+from tests.conftest import MysqlServer
+from tests.races.databases import StoreName, audit_now, database, mysql_database
 from tests.running import RunningService, audit, start_service, start_worker
 
 # Rows become hot after two lost races: the lock of hot rows takes part in every race. (There is no Redis here.)
@@ -46,6 +46,17 @@ def account(processes: Processes) -> Iterator[Account]:
     with closing(new_account(processes.services[0].url, processes.database_url)) as account:
         yield account
     audit_now(processes.database_url)
+
+
+@pytest.fixture
+def unswept(mysql_server: MysqlServer) -> Iterator[Account]:
+    """A new account at one server of the MySQL family without a worker: nothing is swept but by the test."""
+    with (
+        mysql_database(mysql_server) as url,
+        start_service(url) as service,
+        closing(new_account(service.url, url)) as account,
+    ):
+        yield account
 
 
 @pytest.fixture

@@ -6,14 +6,16 @@ interpreter would take longer than the test. The command itself judges the datab
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal, TypeAlias
 
 from service.audit import Report
 from service.audit import audit as examine
 from tests.accounts import on_store
-from tests.conftest import StoreName
 from tests.process import make_directory, remove_directory
 from tests.running import upgrade
 from tests.servers.mysql import MysqlDatabases
+
+StoreName: TypeAlias = Literal["sqlite", "mysql"]
 
 
 @contextmanager

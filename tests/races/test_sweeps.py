@@ -1,11 +1,7 @@
 """Two sweeps find the same reservations at once: each of them is ended, and counted, by one of the two."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
-
-import pytest
 
 from service.database.store import Store
 from service.idempotency.records import StoredAnswer
@@ -13,12 +9,9 @@ from service.metrics import SWEPT
 from service.reservations.command_engine import CommandEngine
 from service.reservations.commands import Command
 from service.reservations.sweep import sweep_lapsed
-from tests.accounts import Account, new_account, on_store
+from tests.accounts import Account, on_store
 from tests.api.reading import held, history, moment
 from tests.make import put_stock, wait_until
-from tests.races.databases import mysql_database
-from tests.running import start_service
-from tests.servers.mysql import MysqlDatabases
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
 
@@ -40,20 +33,9 @@ class Overtaken(CommandEngine):
         return await super().submit(command)
 
 
-@pytest.fixture
-def account(mysql_server: MysqlDatabases) -> Iterator[Account]:
-    """At one server and no worker: nothing is swept but by the test."""
-    with (
-        mysql_database(mysql_server) as url,
-        start_service(url) as service,
-        closing(new_account(service.url, url)) as new,
-    ):
-        yield new
-
-
-def test_reservation_that_two_sweeps_found_is_counted_by_the_one_that_ended_it(account: Account) -> None:
-    put_stock(account, on_hand=10)
-    lapsing = [held(account, UNIT, hold_seconds=1) for _ in range(5)]
+def test_reservation_that_two_sweeps_found_is_counted_by_the_one_that_ended_it(unswept: Account) -> None:
+    put_stock(unswept, on_hand=10)
+    lapsing = [held(unswept, UNIT, hold_seconds=1) for _ in range(5)]
     wait_until(lambda: datetime.now(UTC) >= max(moment(each["hold_expires_at"]) for each in lapsing))
 
     async def race(store: Store) -> tuple[int, int, int]:
@@ -70,7 +52,7 @@ def test_reservation_that_two_sweeps_found_is_counted_by_the_one_that_ended_it(a
                 await engine.drain()
 
     before = SWEPT.labels("expire")._value.get()
-    assert on_store(account.database_url, race) == (3, 2, 0)
+    assert on_store(unswept.database_url, race) == (3, 2, 0)
     assert SWEPT.labels("expire")._value.get() == before + 5
     for each in lapsing:
-        assert [change["action"] for change in history(account, each["reference"])] == ["create", "expire"]
+        assert [change["action"] for change in history(unswept, each["reference"])] == ["create", "expire"]

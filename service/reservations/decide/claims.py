@@ -101,25 +101,23 @@ class _Planner:
                 item = self.work.stock[line.inventory_id]
                 self._stock(StockLine(line.number, item.sku, item.location, line.quantity))
             elif line.seat_id is not None:
-                self._same_seat(line, self.work.seats[line.seat_id])
+                seat = self.work.seats[line.seat_id]
+                if self._is_free(seat.id):
+                    self._pick(seat)
+                else:
+                    self.unavailable.append(UnavailableSeats(line=line.number, event=line.name, seats=[seat.seat]))
         return Claim(lines, self.lapsed, self.unavailable)
-
-    def _same_seat(self, line: Line, seat: Seat) -> None:
-        if self.barrier.bars(seat) or not self._may_take(seat):
-            self.unavailable.append(UnavailableSeats(line=line.number, event=line.name, seats=[seat.seat]))
-        else:
-            self._pick(seat)
 
     def _seats(self, wanted: SeatsLine) -> list[Line]:
         event = find_event(self.work, self.account_id, wanted.event)
         missing, lines = [], []
         for label in wanted.seats:
             seat = find_seat(self.work, event, label)
-            if seat.id in self.picked or self.barrier.bars(seat) or not self._may_take(seat):
-                missing.append(label)
-            else:
+            if self._is_free(seat.id):
                 self._pick(seat)
                 lines.append(self._seat_line(event, seat))
+            else:
+                missing.append(label)
         if missing:
             self.unavailable.append(UnavailableSeats(line=wanted.number, event=wanted.event, seats=missing))
         return lines
