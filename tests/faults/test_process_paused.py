@@ -56,9 +56,10 @@ def asleep(pair: Pair) -> Iterator[Account]:
 
 def end_silent_sessions(database_url: str) -> None:
     """End the sessions that have said nothing for a while, as the server does by itself after `wait_timeout`."""
-    # Without the sessions' statements, which SHOW PROCESSLIST would bring: their bytes need not be UTF-8.
-    silent = "SELECT id FROM information_schema.processlist WHERE command = 'Sleep' AND time >= 1"
-    for (session,) in execute(database_url, silent):
+    # The list has the sessions' statements, whose bytes need not be UTF-8; in ASCII the server makes them readable.
+    sessions = execute(database_url, "SET NAMES ascii", "SHOW PROCESSLIST")
+    silent = [row for row in sessions if row[4] == "Sleep" and int(str(row[5])) >= 1]
+    for session, *_ in silent:
         # It may have ended by itself since.
         with suppress(asyncmy.errors.Error):
             execute(database_url, f"KILL {session}")
