@@ -8,7 +8,8 @@ The transaction runs in the lane's own task: a client that goes away stops waiti
 import asyncio
 import contextlib
 from collections import Counter, deque
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
+from functools import lru_cache
 from typing import Generic, TypeVar
 from zlib import crc32
 
@@ -61,22 +62,27 @@ class Lanes(Generic[C, A]):
         waiting: Waiting[C, A] = Waiting(
             command, account_id=account_id, lane_key=lane_key, weight=weight, size=size, deadline=deadline
         )
-        self._count(waiting, 1)
-        waiting.answer.add_done_callback(lambda _: self._count(waiting, -1))
-        number = crc32(repr(lane_key).encode()) % len(self._queues)
+        self._enter(account_id)
+        number = _lane_number(lane_key, len(self._queues))
         self._queues[number].append(waiting)
         self._wake[number].set()
         return waiting.answer
 
-    def _count(self, waiting: Waiting[C, A], change: int) -> None:
-        self._inside += change
-        QUEUE_DEPTH.inc(change)
-        self._by_account[waiting.account_id] += change
-        if not self._by_account[waiting.account_id]:
-            del self._by_account[waiting.account_id]
-        if self._inside:
-            self._idle.clear()
-        else:
+    def _enter(self, account_id: bytes) -> None:
+        self._inside += 1
+        self._by_account[account_id] += 1
+        self._idle.clear()
+        QUEUE_DEPTH.inc()
+
+    def _leave(self, answered: Collection[Waiting[C, A]]) -> None:
+        """Those who have their answers make room, a batch at a time."""
+        for waiting in answered:
+            self._by_account[waiting.account_id] -= 1
+            if not self._by_account[waiting.account_id]:
+                del self._by_account[waiting.account_id]
+        self._inside -= len(answered)
+        QUEUE_DEPTH.dec(len(answered))
+        if not self._inside:
             self._idle.set()
 
     async def _run(self, number: int) -> None:
@@ -85,7 +91,11 @@ class Lanes(Generic[C, A]):
             await wake.wait()
             wake.clear()
             while queue and not self._ended:
-                await self._runner.run(self._take(queue))
+                batch = self._take(queue)
+                try:
+                    await self._runner.run(batch)
+                finally:
+                    self._leave(batch)
 
     def _take(self, queue: deque[Waiting[C, A]]) -> list[Waiting[C, A]]:
         """What runs now: in order of arrival, within the bounds of commands, rows and bytes; at least one."""
@@ -114,3 +124,10 @@ class Lanes(Generic[C, A]):
         for queue in self._queues:
             for waiting in queue:
                 waiting.fail(StoreUnavailable(retry_after_s=1))
+            self._leave(queue)
+            queue.clear()
+
+
+@lru_cache(maxsize=4096)
+def _lane_number(lane_key: Hashable, lanes: int) -> int:
+    return crc32(repr(lane_key).encode()) % lanes

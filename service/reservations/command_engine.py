@@ -11,7 +11,7 @@ from service.engine.batch import BatchRunner
 from service.engine.hot_rows import HotRows
 from service.engine.lanes import Lanes
 from service.engine.row_locks import RowLocks
-from service.idempotency.in_flight import InFlight, wait_for
+from service.idempotency.in_flight import InFlight, Patience
 from service.idempotency.records import StoredAnswer
 from service.reservations.attempt import ReservationDomain
 from service.reservations.commands import Command, size
@@ -22,7 +22,7 @@ class CommandEngine:
     """The engine of one process. `start` before the first command, `drain` after the last."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        self._deadline_seconds = settings.deadline_seconds
+        self._patience = Patience(settings.deadline_seconds)
         self.domain = ReservationDomain(settings.waiting_barrier_seconds)
         self.hot_rows = HotRows(settings.hot_row_conflicts)
         self._row_locks = RowLocks(settings.redis_url, settings.hot_row_lock_ms)
@@ -30,7 +30,7 @@ class CommandEngine:
             store, self.domain, self.hot_rows, self._row_locks, settings.conflict_retries_max
         )
         self._lanes: Lanes[Command, StoredAnswer] = Lanes(runner, settings)
-        self.in_flight = InFlight(settings.deadline_seconds)
+        self.in_flight = InFlight(self._patience)
 
     async def start(self) -> None:
         self._lanes.start()
@@ -43,8 +43,7 @@ class CommandEngine:
         """
         if command.key is not None:
             return await self.in_flight.once(command.key, lambda: self._enqueue(command))
-        until = asyncio.get_running_loop().time() + self._deadline_seconds
-        return await wait_for(self._enqueue(command), until)
+        return await self._patience.answer(self._enqueue(command), self._patience.until())
 
     async def submit_all(self, commands: Iterable[Command]) -> list[StoredAnswer]:
         """The answers of commands that may run together, in their order. Raises what `submit` does, for any of them."""

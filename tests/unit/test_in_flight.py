@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from service.engine.waiting import CommandPoisoned
-from service.idempotency.in_flight import InFlight, wait_for
+from service.idempotency.in_flight import InFlight, Patience
 from service.idempotency.records import KeyedRequest, StoredAnswer
 from service.refusals import IdempotencyInProgress, Overloaded, StoreUnavailable
 
@@ -38,7 +38,7 @@ async def asked(in_flight: InFlight, asks: KeyedRequest, execute: Callable[[], A
 
 
 async def test_duplicates_are_one_execution_with_one_answer() -> None:
-    in_flight, executions = InFlight(5), Executions()
+    in_flight, executions = InFlight(Patience(5)), Executions()
     tasks = [await asked(in_flight, request(), executions) for _ in range(50)]
     assert len(executions.begun) == 1
     executions.begun[0].set_result(FIRST)
@@ -51,7 +51,7 @@ async def test_duplicates_are_one_execution_with_one_answer() -> None:
 
 
 async def test_other_keys_do_not_wait() -> None:
-    in_flight, executions = InFlight(5), Executions()
+    in_flight, executions = InFlight(Patience(5)), Executions()
     tasks = [await asked(in_flight, request(key=key), executions) for key in (b"k", b"l")]
     assert len(executions.begun) == 2
     for number, future in enumerate(executions.begun):
@@ -60,7 +60,7 @@ async def test_other_keys_do_not_wait() -> None:
 
 
 async def test_key_is_free_again_when_its_execution_has_ended() -> None:
-    in_flight, executions = InFlight(5), Executions()
+    in_flight, executions = InFlight(Patience(5)), Executions()
     for body in (b"one", b"two"):
         task = await asked(in_flight, request(), executions)
         executions.begun[-1].set_result(StoredAnswer(status=200, body=body))
@@ -70,7 +70,7 @@ async def test_key_is_free_again_when_its_execution_has_ended() -> None:
 
 
 async def test_joiners_get_the_failure_of_the_first_one() -> None:
-    in_flight, executions = InFlight(5), Executions()
+    in_flight, executions = InFlight(Patience(5)), Executions()
     tasks = [await asked(in_flight, request(), executions) for _ in range(3)]
     executions.begun[0].set_exception(CommandPoisoned("KeyError"))
     ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -79,7 +79,7 @@ async def test_joiners_get_the_failure_of_the_first_one() -> None:
 
 @pytest.mark.parametrize("fails", [False, True])
 async def test_another_body_waits_for_the_first_one_and_is_then_judged_by_itself(fails: bool) -> None:
-    in_flight, executions = InFlight(5), Executions()
+    in_flight, executions = InFlight(Patience(5)), Executions()
     first = await asked(in_flight, request(), executions)
     other = await asked(in_flight, request(b"c"), executions)
     assert len(executions.begun) == 1
@@ -98,7 +98,7 @@ async def test_another_body_waits_for_the_first_one_and_is_then_judged_by_itself
 
 async def test_another_body_that_comes_at_the_very_end_of_the_first_one_does_not_spin() -> None:
     """The answer is there and its callbacks have not run: the process must not wait for itself."""
-    in_flight, executions = InFlight(5), Executions()
+    in_flight, executions = InFlight(Patience(5)), Executions()
     first = await asked(in_flight, request(), executions)
     other = asyncio.create_task(in_flight.once(request(b"c"), executions))
     executions.begun[0].set_result(FIRST)
@@ -109,7 +109,7 @@ async def test_another_body_that_comes_at_the_very_end_of_the_first_one_does_not
 
 
 async def test_same_request_at_the_very_end_of_the_first_one_joins_it() -> None:
-    in_flight, executions = InFlight(5), Executions()
+    in_flight, executions = InFlight(Patience(5)), Executions()
     first = await asked(in_flight, request(), executions)
     again = asyncio.create_task(in_flight.once(request(), executions))
     executions.begun[0].set_result(FIRST)
@@ -118,7 +118,7 @@ async def test_same_request_at_the_very_end_of_the_first_one_joins_it() -> None:
 
 
 async def test_three_bodies_under_one_key_run_one_after_the_other() -> None:
-    in_flight, executions = InFlight(5), Executions()
+    in_flight, executions = InFlight(Patience(5)), Executions()
     tasks = [await asked(in_flight, request(body), executions) for body in (b"b", b"c", b"d", b"c")]
     for number in range(3):
         assert len(executions.begun) == number + 1
@@ -133,7 +133,7 @@ async def test_three_bodies_under_one_key_run_one_after_the_other() -> None:
 
 @pytest.mark.parametrize("body", [b"b", b"c"])
 async def test_past_the_deadline_a_duplicate_is_told_that_the_first_one_still_runs(body: bytes) -> None:
-    in_flight, executions = InFlight(0.02), Executions()
+    in_flight, executions = InFlight(Patience(0.02)), Executions()
     first = await asked(in_flight, request(), executions)
     seen = in_flight.first_seen_at(request().scope_hash)
     with pytest.raises(IdempotencyInProgress) as refused:
@@ -145,7 +145,7 @@ async def test_past_the_deadline_a_duplicate_is_told_that_the_first_one_still_ru
 
 
 async def test_first_one_that_gives_up_leaves_its_work_running_for_those_who_come_again() -> None:
-    in_flight, executions = InFlight(5), Executions()
+    in_flight, executions = InFlight(Patience(5)), Executions()
     first = await asked(in_flight, request(), executions)
     first.cancel()
     await asyncio.wait([first])
@@ -156,7 +156,7 @@ async def test_first_one_that_gives_up_leaves_its_work_running_for_those_who_com
 
 
 async def test_request_that_is_refused_by_the_queue_leaves_its_key_free() -> None:
-    in_flight, executions = InFlight(5), Executions()
+    in_flight, executions = InFlight(Patience(5)), Executions()
 
     def full() -> "asyncio.Future[StoredAnswer]":
         raise Overloaded(retry_after_s=1)
@@ -173,7 +173,7 @@ async def test_waiting_for_an_answer_cancels_nothing() -> None:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[StoredAnswer] = loop.create_future()
     with pytest.raises(StoreUnavailable):
-        await wait_for(answer, loop.time() + 0.01)
+        await Patience(5).answer(answer, loop.time() + 0.01)
     assert not answer.cancelled()
     answer.set_result(FIRST)
-    assert await wait_for(answer, loop.time()) == FIRST
+    assert await Patience(5).answer(answer, loop.time()) == FIRST
