@@ -7,6 +7,7 @@ Every driver's error leaves here as a StoreError.
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -55,10 +56,11 @@ class Transaction:
             return
         self.has_written = True
         cells_of = zip(*rows, strict=True)
-        kept = [place for place, cells in enumerate(cells_of) if any(cell is not None for cell in cells)]
+        # The first row answers for most columns: a whole one is looked through only where that has nothing.
+        kept = [place for place, cells in enumerate(cells_of) if cells[0] is not None or any(map(_is_something, cells))]
         if len(kept) < len(columns):
             columns = tuple(columns[place] for place in kept)
-            rows = [tuple(row[place] for place in kept) for row in rows]
+            rows = list(map(itemgetter(*kept), rows)) if len(kept) > 1 else [(row[kept[0]],) for row in rows]
         sql = insert_statement(table, columns, self.dialect.placeholder)
         if len(rows) == 1:
             await self._answer(self.driver.change(sql, rows[0]))
@@ -96,6 +98,10 @@ class Transaction:
         if self.dialect.clock is None:
             return now_ms()
         return int((await self.rows(f"SELECT {self.dialect.clock}"))[0][0])
+
+
+def _is_something(cell: object) -> bool:
+    return cell is not None
 
 
 @lru_cache(maxsize=4096)

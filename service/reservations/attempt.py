@@ -1,5 +1,6 @@
 """The reservation business as the engine's domain: one attempt at a batch is read, decide, write."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -73,13 +74,16 @@ class ReservationDomain:
 
     def committed(self, attempt: Attempt[StoredAnswer]) -> None:
         """See engine.batch.Domain."""
-        for answer in attempt.answers:
-            if answer.replayed:
-                REPLAYS.labels("stored").inc()
+        replays = sum(answer.replayed is True for answer in attempt.answers)
+        if replays:
+            REPLAYS.labels("stored").inc(replays)
+        actions: Counter[str] = Counter()
         for message in attempt.changes:
             if isinstance(message.subject, Reservation):
-                TRANSITIONS.labels(message.action).inc()
+                actions[message.action] += 1
                 self._remember(message.subject)
+        for action, times in actions.items():
+            TRANSITIONS.labels(action).inc(times)
 
     def _remember(self, reservation: Reservation) -> None:
         if not reservation.lines:

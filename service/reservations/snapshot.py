@@ -7,7 +7,7 @@ guards of `write.py`.
 """
 
 from collections.abc import Iterator
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from service.idempotency.records import Record
 from service.inventory.seating import SeatingPlan
@@ -95,6 +95,12 @@ class Snapshot:
         self.misses: dict[tuple[bytes, str | None, str | None, bool], Miss] = {}
         self.touched: dict[tuple[str, bytes], set[int]] = {}
         self._kept_messages = 0
+        self._guarded: tuple[tuple[str, Layer[bytes, Any]], ...] = (
+            ("seats", self.seats),
+            ("stock_items", self.stock),
+            ("event_categories", self.categories),
+            ("reservations", self.reservations),
+        )
         self._layers = (
             self.seats, self.holders, self.categories, self.stock, self.stock_ids, self.reservations,
             self.references, self.external_references, self.adjustments, self.waiting,
@@ -107,13 +113,8 @@ class Snapshot:
 
     def merge(self, position: int) -> None:
         """Keep what the command at `position` of the batch changed."""
-        for table, ids in (
-            ("seats", self.seats.own),
-            ("stock_items", self.stock.own),
-            ("event_categories", self.categories.own),
-            ("reservations", self.reservations.own),
-        ):
-            for row_id in ids:
+        for table, guarded in self._guarded:
+            for row_id in guarded.own:
                 self.touched.setdefault((table, row_id), set()).add(position)
         for layer in self._layers:
             if layer.own:

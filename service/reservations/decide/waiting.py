@@ -32,6 +32,8 @@ def serve_waiting(work: Snapshot, pools: Iterable[bytes], barrier_ms: int) -> Ba
     """Hold for everybody who waits at `pools` and fits now, oldest first; what those who do not fit bar others from."""
     barrier = Barrier()
     waiting = _who_waits(work, pools)
+    if not waiting:
+        return barrier
     # Ids are time-ordered, but made by hosts; creation by the database's clock decides.
     in_order = sorted(
         waiting, key=lambda reservation_id: (work.reservations[reservation_id].created_at, reservation_id)
@@ -96,6 +98,8 @@ def promote(work: Snapshot, reservation: Reservation, barrier: Barrier) -> bool:
 
 def serve_freed(work: Snapshot, barrier_ms: int) -> None:
     """After a command that gave units back: whoever waits for their pools gets them in the same transaction."""
+    if not work.freed:
+        return
     # A promotion may itself end lapsed holds and so free more pools: until nothing new is freed.
     served: set[bytes] = set()
     while fresh := sorted(pool_id for pool_id in work.freed - served if work.waiting.get(pool_id)):
