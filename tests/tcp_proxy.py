@@ -1,14 +1,15 @@
 """A small TCP proxy that breaks connections on command, between any client and any server of the tests.
 
 It passes bytes on unless told otherwise: cut at a byte, cut before or after the bytes of a pattern (a COMMIT, a status
-line), delay or swallow one direction, refuse new connections, cut everything now. `heal` takes everything back that is
-not done yet. A cut is a reset, so that the other end learns of it at once. Orders to cut are counted, so that a test
+line), cut a share of all connections, delay or swallow one direction, refuse new connections, cut everything now.
+`heal` takes everything back that is not done yet. A cut is a reset, so that the other end learns of it at once. Orders to cut are counted, so that a test
 can see that its fault really happened, and are carried out once unless told otherwise, so that a retry gets through.
 
 Patterns are looked for in what crosses the wire, so the connection must not be encrypted.
 """
 
 import asyncio
+import random
 import socket
 import struct
 import threading
@@ -78,6 +79,8 @@ class _Connection:
     writers: dict[Direction, asyncio.StreamWriter]
     passed: dict[Order, int] = field(default_factory=dict)
     tail: dict[Order, bytes] = field(default_factory=dict)
+    doomed: frozenset[Direction] = frozenset()
+    latency_s: dict[Direction, float] = field(default_factory=dict)
     cut_at_answer: Order | None = None
     client_is_cut: bool = False
 
@@ -108,6 +111,9 @@ class TcpProxy:
         self.port = free_port()
         self._swallow: set[Direction] = set()
         self._delay_s: dict[Direction, float] = {}
+        self._shares_cut: dict[Direction, float] = {}
+        self._latencies_s: dict[Direction, tuple[float, float]] = {}
+        self.cut_by_chance = 0
         self._orders: list[Order] = []
         self._connections: set[_Connection] = set()
         self._listener: asyncio.Server | None = None
@@ -150,6 +156,17 @@ class TcpProxy:
         """What goes in that direction arrives so much later."""
         self._call(lambda: self._delay_s.update({direction: seconds}))
 
+    def delay_between(self, direction: Direction, least_s: float, most_s: float) -> None:
+        """Each new connection has a latency of its own in that direction, drawn from this range."""
+        self._call(lambda: self._latencies_s.update({direction: (least_s, most_s)}))
+
+    def cut_share(self, direction: Direction, share: float) -> None:
+        """Of new connections this share (0 to 1) is cut in place of the first byte that would go in that direction.
+
+        To the client that is: the server has the whole request, and its answer is lost. `cut_by_chance` counts them.
+        """
+        self._call(lambda: self._shares_cut.update({direction: share}))
+
     def swallow(self, direction: Direction) -> None:
         """What goes in that direction vanishes, and the connection stays."""
         self._call(lambda: self._swallow.add(direction))
@@ -175,6 +192,8 @@ class TcpProxy:
         self._orders.clear()
         self._swallow.clear()
         self._delay_s.clear()
+        self._shares_cut.clear()
+        self._latencies_s.clear()
 
     def _run(self, work: Coroutine[object, object, T]) -> T:
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -210,7 +229,7 @@ class TcpProxy:
         except OSError:
             _reset(writer.transport)
             return
-        connection = _Connection({Direction.TO_SERVER: server_writer, Direction.TO_CLIENT: writer})
+        connection = self._connected({Direction.TO_SERVER: server_writer, Direction.TO_CLIENT: writer})
         self._connections.add(connection)
         try:
             await asyncio.gather(
@@ -222,12 +241,20 @@ class TcpProxy:
             writer.close()
             server_writer.close()
 
+    def _connected(self, writers: dict[Direction, asyncio.StreamWriter]) -> _Connection:
+        return _Connection(
+            writers,
+            doomed=frozenset(way for way, share in self._shares_cut.items() if random.random() < share),
+            latency_s={way: random.uniform(*between) for way, between in self._latencies_s.items()},
+        )
+
     async def _pump(self, connection: _Connection, direction: Direction, reader: asyncio.StreamReader) -> None:
         writer = connection.writers[direction]
         try:
             while data := await reader.read(CHUNK_BYTES):
-                if direction in self._delay_s:
-                    await asyncio.sleep(self._delay_s[direction])
+                delay_s = self._delay_s.get(direction, 0) + connection.latency_s.get(direction, 0)
+                if delay_s:
+                    await asyncio.sleep(delay_s)
                 await self._pass_on(connection, direction, data)
             if not connection.client_is_cut and not writer.is_closing():
                 writer.write_eof()
@@ -238,6 +265,10 @@ class TcpProxy:
 
     async def _pass_on(self, connection: _Connection, direction: Direction, data: bytes) -> None:
         writer = connection.writers[direction]
+        if direction in connection.doomed:
+            self.cut_by_chance += 1
+            connection.cut()
+            return
         answered = connection.cut_at_answer
         if answered is not None and answered.direction is not direction:
             answered.done += 1

@@ -151,6 +151,47 @@ def test_delay_holds_back_one_direction(proxy: TcpProxy, client: socket.socket) 
     assert time.monotonic() - began >= 0.2
 
 
+def test_share_of_the_connections_is_cut_before_the_answer(proxy: TcpProxy, shouter: Shouter) -> None:
+    proxy.cut_share(Direction.TO_CLIENT, 0.5)
+    lost = 0
+    for _ in range(100):
+        with connect(proxy) as client:
+            try:
+                assert ask(client, b"asked") == b"ASKED"
+            except CUT:
+                lost += 1
+    assert 20 < lost < 80
+    assert proxy.cut_by_chance == lost
+    assert shouter.received == [b"asked"] * 100
+
+
+def test_connection_that_is_cut_by_chance_has_not_asked(proxy: TcpProxy, shouter: Shouter) -> None:
+    proxy.cut_share(Direction.TO_SERVER, 1)
+    with connect(proxy) as client, pytest.raises(CUT):
+        ask(client, b"asked")
+    wait_until(lambda: shouter.ended == 1)
+    assert shouter.received == [b""]
+    proxy.heal()
+    with connect(proxy) as client:
+        assert ask(client, b"again") == b"AGAIN"
+
+
+def test_each_connection_has_a_latency_of_its_own(proxy: TcpProxy) -> None:
+    proxy.delay_between(Direction.TO_CLIENT, 0.1, 0.3)
+    with connect(proxy) as client:
+        took = [timed(client), timed(client)]
+    assert all(0.1 <= seconds < 1 for seconds in took)
+    proxy.delay_between(Direction.TO_CLIENT, 0, 0)
+    with connect(proxy) as other:
+        assert timed(other) < 0.1
+
+
+def timed(client: socket.socket) -> float:
+    began = time.monotonic()
+    assert ask(client, b"slow") == b"SLOW"
+    return time.monotonic() - began
+
+
 def test_refused_until_healed_while_old_connections_go_on(proxy: TcpProxy, client: socket.socket) -> None:
     proxy.refuse()
     with pytest.raises(ConnectionRefusedError):
