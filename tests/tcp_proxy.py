@@ -2,8 +2,9 @@
 
 It passes bytes on unless told otherwise: cut at a byte, cut before or after the bytes of a pattern (a COMMIT, a status
 line), cut a share of all connections, delay or swallow one direction, refuse new connections, cut everything now.
-`heal` takes everything back that is not done yet. A cut is a reset, so that the other end learns of it at once. Orders to cut are counted, so that a test
-can see that its fault really happened, and are carried out once unless told otherwise, so that a retry gets through.
+`heal` takes everything back that is not done yet. A cut is a reset, so that the other end learns of it at once. Orders
+to cut are counted, so that a test can see that its fault really happened, and are carried out once unless told
+otherwise, so that a retry gets through.
 
 Patterns are looked for in what crosses the wire, so the connection must not be encrypted.
 """
