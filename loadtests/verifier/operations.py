@@ -125,7 +125,8 @@ def _note_told(operations: Operations, told: Told, findings: Findings) -> None:
     op = operations.of(told.operation)
     op.firsts += told.replayed is False
     # An answer that no record keeps is a new one each time, with a new instance; it must be of one kind, though.
-    answer = digest(told.status) if told.replayed is None else digest(told.status, told.body, told.etag, told.location)
+    is_fleeting = told.replayed is None and told.status >= LEAST_REFUSAL
+    answer = digest(told.status) if is_fleeting else digest(told.status, told.body, told.etag, told.location)
     if op.status:
         op.is_told_apart |= answer != op.answer
         return

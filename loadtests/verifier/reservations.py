@@ -10,6 +10,7 @@ from itertools import groupby
 import msgspec
 
 from loadtests.verifier.asked_lines import ShownLine
+from loadtests.verifier.moments import JOINS, moment_of
 from loadtests.verifier.operations import Operation, Operations, at_any_time, digest
 from loadtests.verifier.rows import Row, Rows, pages, text
 from loadtests.verifier.units import Units
@@ -40,11 +41,8 @@ RESERVATIONS = """
 SELECT id, reference, customer, state, version FROM reservations WHERE account_id = ? AND id > ? ORDER BY id"""
 
 MESSAGES = """
-SELECT m.subject_id, m.version, m.from_state, m.to_state, m.action, m.actor, COALESCE(b.written_at, m.at), m.body
-FROM messages m LEFT JOIN batches b ON b.id = m.batch_id
-WHERE m.account_id = ? AND m.subject_id IN ({}) ORDER BY m.subject_id, m.version"""
-"""With the time at which its transaction was written, after all that it had read. The message's own time is earlier:
-between the two another process may have committed, and both be right. Markers are purged after an hour, though."""
+SELECT m.subject_id, m.version, m.from_state, m.to_state, m.action, m.actor, {moment}, m.body
+FROM messages m {joins} WHERE m.account_id = ? AND m.subject_id IN ({places}) ORDER BY m.subject_id, m.version"""
 
 LINES = """
 SELECT reservation_id, line, inventory_id, seat_id, live, name, place, quantity, amount, currency, released_at
@@ -55,14 +53,14 @@ SELECT COUNT(*) FROM messages WHERE account_id = ? AND (from_state IS NOT NULL O
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One message of a reservation, and the lines that it shows. `at` is when its transaction was written."""
+    """One message of a reservation, and the lines that it shows. `moment` orders it among the others (`moments.py`)."""
 
     version: int
     source: str | None
     target: str
     action: str
     actor: str
-    at: int
+    moment: int
     body: bytes
     lines: list[ShownLine]
 
@@ -99,10 +97,12 @@ def judge_reservations(rows: Rows, account_id: bytes, operations: Operations, un
 
 
 def _all_stored(rows: Rows, account_id: bytes) -> Iterator[Stored]:
+    moment = moment_of(rows, account_id)
     for page in pages(rows, RESERVATIONS, account_id):
         ids = [bytes(row[0]) for row in page]
         places = ", ".join("?" * len(ids))
-        steps = _by_first(rows.select(MESSAGES.format(places), (account_id, *ids)))
+        sql = MESSAGES.format(moment=moment, joins=JOINS, places=places)
+        steps = _by_first(rows.select(sql, (account_id, *ids)))
         lines = _by_first(rows.select(LINES.format(places), ids))
         for id_, reference, customer, state, version in page:
             own = bytes(id_)
@@ -122,10 +122,10 @@ def _by_first(rows: Sequence[Row]) -> dict[bytes, list[Row]]:
 
 
 def _step(row: Row) -> Step:
-    _, version, source, target, action, actor, at, body = row
+    _, version, source, target, action, actor, moment, body = row
     lines = msgspec.json.decode(body, type=_Body).lines
     told = bytes(target or b"").decode()
-    return Step(version, text(source), told, bytes(action).decode(), bytes(actor).decode(), at, bytes(body), lines)
+    return Step(version, text(source), told, bytes(action).decode(), bytes(actor).decode(), moment, bytes(body), lines)
 
 
 class _Walk:
@@ -142,7 +142,7 @@ class _Walk:
         self._judge_origin(stored)
         self._judge_told(stored)
         self._judge_lines(stored)
-        self._units.note_steps([(step.at, _live(step)) for step in stored.steps])
+        self._units.note_steps([(step.moment, _live(step)) for step in stored.steps])
         self._units.note_lines(stored.reference, stored.state, stored.lines)
 
     def _untrue(self, stored: Stored, words: str) -> None:

@@ -1,7 +1,6 @@
 """Seats and units of stock: never more claimed at one time than there are, and the counts are what the lines say.
 
-Time is that of the transactions, by the database's clock (see reservations.py, MESSAGES). What ends in a millisecond
-makes room for what begins in it.
+Time is the order of the transactions (`moments.py`). What ends in one makes room for what begins in it.
 """
 
 from collections import defaultdict
@@ -10,11 +9,12 @@ from collections.abc import Sequence
 import msgspec
 
 from loadtests.verifier.asked_lines import ShownLine
+from loadtests.verifier.moments import JOINS, moment_of
 from loadtests.verifier.rows import Row, Rows, pages, text
 from loadtests.verifier.verdict import Findings
 
 ENDS, COUNTED, BEGINS = 0, 1, 2
-"""The order of what happens in one millisecond."""
+"""The order of what happens at one moment."""
 
 SEAT_HELD, SEAT_CONFIRMED = 1, 2
 SEAT_STATES = {"held": SEAT_HELD, "confirmed": SEAT_CONFIRMED}
@@ -23,13 +23,12 @@ SEATS = "SELECT id, seat, state FROM seats WHERE account_id = ? AND id > ? ORDER
 STOCK = """
 SELECT id, sku, location, on_hand, held, confirmed FROM stock_items WHERE account_id = ? AND id > ? ORDER BY id"""
 COUNTS = """
-SELECT COALESCE(b.written_at, m.at), m.body FROM messages m LEFT JOIN batches b ON b.id = m.batch_id
-WHERE m.account_id = ? AND m.subject_id = ? ORDER BY m.version"""
+SELECT {moment}, m.body FROM messages m {joins} WHERE m.account_id = ? AND m.subject_id = ? ORDER BY m.version"""
 
 Unit = tuple[bool, str | None, str | None]
 """Whether it is a seat; event and label, or SKU and location."""
 Change = tuple[int, int, int]
-"""When (ms), what kind of change (ENDS, COUNTED, BEGINS), and by how many units, or to how many."""
+"""The moment, the kind of change (ENDS, COUNTED, BEGINS), and by how many units, or to how many."""
 
 
 class _Counted(msgspec.Struct, frozen=True):
@@ -48,12 +47,12 @@ class Units:
     def note_steps(self, steps: Sequence[tuple[int, Sequence[ShownLine]]]) -> None:
         """One reservation's steps: when each was, and the lines that claimed units after it."""
         before: dict[Unit, int] = {}
-        for at, lines in steps:
+        for moment, lines in steps:
             after = {_unit(line): line.quantity for line in lines}
             for unit in before.keys() - after.keys():
-                self._changes[unit].append((at, ENDS, -before[unit]))
+                self._changes[unit].append((moment, ENDS, -before[unit]))
             for unit in after.keys() - before.keys():
-                self._changes[unit].append((at, BEGINS, after[unit]))
+                self._changes[unit].append((moment, BEGINS, after[unit]))
             before = after
 
     def note_lines(self, reference: str, state: str, lines: Sequence[Row]) -> None:
@@ -73,9 +72,10 @@ class Units:
         for page in pages(rows, SEATS, account_id):
             for seat_id, label, state in page:
                 self._judge_seat(bytes(seat_id), text(label), state)
+        counts = COUNTS.format(moment=moment_of(rows, account_id), joins=JOINS)
         for page in pages(rows, STOCK, account_id):
             for row in page:
-                self._judge_stock(row, rows.select(COUNTS, (account_id, bytes(row[0]))))
+                self._judge_stock(row, rows.select(counts, (account_id, bytes(row[0]))))
         for unit, changes in self._changes.items():
             self._judge_over_time(unit, changes)
         if self._seats_taken or self._stock_taken:
@@ -96,19 +96,19 @@ class Units:
             self._findings.add("untrue", f"stock {unit[1]} at {unit[2]} {words}")
         if held + confirmed > on_hand:
             self._findings.add("oversold", f"stock {unit[1]} at {unit[2]}: {held + confirmed} claimed of {on_hand}")
-        known = [(at, msgspec.json.decode(body, type=_Counted).on_hand) for at, body in counts]
-        self._changes[unit] += [(at, COUNTED, count) for at, count in known]
+        known = [(moment, msgspec.json.decode(body, type=_Counted).on_hand) for moment, body in counts]
+        self._changes[unit] += [(moment, COUNTED, count) for moment, count in known]
 
     def _judge_over_time(self, unit: Unit, changes: list[Change]) -> None:
         is_seat, name, place = unit
         there, claimed = int(is_seat), 0
-        for at, kind, by in sorted(changes):
+        for moment, kind, by in sorted(changes):
             if kind == COUNTED:
                 there = by
             else:
                 claimed += by
             if claimed > there:
-                words = f"{claimed} claimed at one time ({at}) of {there}"
+                words = f"{claimed} claimed at one time (moment {moment}) of {there}"
                 self._findings.add("oversold", f"{'seat' if is_seat else 'stock'} {name} {place}: {words}")
                 return
 
