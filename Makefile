@@ -11,13 +11,14 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench lock clean clean-data
+.PHONY: help install demo test check format bench load lock clean clean-data
 
 help:
 	@echo 'make demo     the main job before your eyes: server, real venue, 200 impatient customers, audit'
 	@echo 'make test     finds or starts the servers that the tests need, then the whole suite on every store'
 	@echo 'make check    format, lint, types, import rules, unit and house tests; under a minute'
 	@echo 'make bench    throughput, as a ratio to a no-op endpoint of the same app'
+	@echo 'make load     SCENARIO=… USERS=… DURATION=… [UI=1] [CONTROL=1]: load, audit, verdict; without SCENARIO: the list'
 	@echo 'make install  .venv from requirements.lock, nothing more'
 	@echo 'make format   what `make check` can mend by itself'
 	@echo 'make lock     both locks anew from pyproject.toml (ARGS=--upgrade for newer releases)'
@@ -60,6 +61,12 @@ format: install
 
 bench: install
 	$(BIN)/python -m loadtests.bench $(ARGS)
+
+# USERS and DURATION (seconds) have defaults of their own in each scenario.
+LOAD := $(SCENARIO) $(USERS:%=--users %) $(DURATION:%=--duration %) $(if $(UI),--ui) $(if $(CONTROL),--control)
+
+load: install
+	$(BIN)/python -m loadtests.load $(strip $(LOAD) $(ARGS))
 
 # Hashes only: no index address and no local path may get into the files.
 LOCK := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/python -m piptools compile --quiet \

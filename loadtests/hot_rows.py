@@ -1,8 +1,8 @@
 """The scenario hot-row: one stock row under each strategy and number of processes, and cold rows beside them.
 
 The strategies are settings of the service as it is. *optimistic*: versions alone, no row is ever called hot.
-*FOR UPDATE*: hot rows are locked in the database. *Redis lock*: hot rows are locked in Redis. Cold rows run with Redis at
-hand, and must not send it one command.
+*FOR UPDATE*: hot rows are locked in the database. *Redis lock*: hot rows are locked in Redis. Cold rows run with Redis
+at hand, and must not send it one command.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,16 @@ from dataclasses import replace
 
 import msgspec
 from redis import Redis
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.engine_counts import EngineCounts
 from loadtests.locust_process import Order
-from loadtests.run import Outcome, Watch, run_once, write_report
+from loadtests.report import write_report
+from loadtests.run import Outcome, run_once
 from loadtests.stack import Shape, Stack, database_server, run_stack
-from tests.races.metrics import counted
+from loadtests.watch import Watch
 
 NAME = "hot-row"
 PROCESSES = (1, 2, 4)
@@ -50,10 +53,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     median_ms: float
     p99_ms: float
     sent_away: int
-    conflicts: int
-    batches: int
-    commands_a_batch: float
-    locks: int
+    engine: EngineCounts
     redis_commands: int
     is_clean: bool
 
@@ -94,10 +94,6 @@ def _part(order: Order, strategy: Strategy, count: int) -> Order:
 
 
 def _measure(strategy: Strategy, stack: Stack, outcome: Outcome) -> Cell:
-    def summed(name: str, **labels: str) -> float:
-        return sum(counted(service, name, **labels) for service in stack.services)
-
-    batches = summed("holdfast_batch_commands_count")
     by_name = outcome.measured.by_name
     return Cell(
         strategy=strategy.name,
@@ -107,10 +103,7 @@ def _measure(strategy: Strategy, stack: Stack, outcome: Outcome) -> Cell:
         median_ms=outcome.measured.median_ms,
         p99_ms=outcome.measured.p99_ms,
         sent_away=sum(count for name, count in by_name.items() if "come back later" in name),
-        conflicts=int(summed("holdfast_conflicts_total")),
-        batches=int(batches),
-        commands_a_batch=summed("holdfast_batch_commands_sum") / batches if batches else 0.0,
-        locks=int(summed("holdfast_hot_row_locks_total")),
+        engine=outcome.engine,
         redis_commands=_redis_commands(stack),
         is_clean=outcome.is_clean,
     )
@@ -125,7 +118,11 @@ def _redis_commands(stack: Stack) -> int:
     return sum(calls for name, calls in called.items() if name not in NOT_OF_THE_SERVICE)
 
 
-COLUMNS = ("rows", "processes", "holds/s", "p50 ms", "p99 ms", "conflicts", "a batch", "locks", "Redis", "503", "clean")
+COLUMNS = ("rows", "API", "holds/s", "p50", "p99", "conflicts", "batch", "locks", "Redis", "503", "clean")
+
+
+LEGEND = """API: processes. p50, p99: ms. Conflicts: rows that another transaction had changed first.
+Batch: commands in one transaction. Locks of hot rows. Commands to Redis. 503: sent away, came back later."""
 
 
 def _cells(cell: Cell) -> list[str]:
@@ -135,9 +132,9 @@ def _cells(cell: Cell) -> list[str]:
         f"{cell.per_second:,.0f}",
         f"{cell.median_ms:,.0f}",
         f"{cell.p99_ms:,.0f}",
-        f"{cell.conflicts:,}",
-        f"{cell.commands_a_batch:.1f}",
-        f"{cell.locks:,}",
+        f"{cell.engine.conflicts:,}",
+        f"{cell.engine.commands_a_batch:.1f}",
+        f"{cell.engine.row_locks:,}",
         f"{cell.redis_commands:,}",
         f"{cell.sent_away:,}",
         "yes" if cell.is_clean else "NO",
@@ -145,9 +142,9 @@ def _cells(cell: Cell) -> list[str]:
 
 
 def _table(cells: Sequence[Cell]) -> Table:
-    table = Table(title="One stock row, and cold rows")
+    table = Table(title="One stock row, and cold rows", caption=LEGEND, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column == "rows" else "right")
+        table.add_column(column, justify="left" if column == "rows" else "right", no_wrap=True)
     for cell in cells:
         table.add_row(*_cells(cell))
     return table
@@ -156,13 +153,9 @@ def _table(cells: Sequence[Cell]) -> Table:
 def _write(order: Order, cells: Sequence[Cell], wrong: Sequence[str]) -> None:
     whole = {"scenario": NAME, "users": order.users, "duration_s": order.duration_s, "cells": cells, "wrong": wrong}
     (order.directory / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
-    lines = [
-        f"# {NAME}: {'NOT clean' if wrong else 'clean'}",
-        "",
-        f"{order.users} users, {order.duration_s} s each.",
-        "",
-    ]
+    size = f"{order.users} users, {order.duration_s} s each."
+    lines = [f"# {NAME}: {'NOT clean' if wrong else 'clean'}", "", size, ""]
     lines += [f"| {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * (len(COLUMNS) - 1)]
     lines += [f"| {' | '.join(_cells(cell))} |" for cell in cells]
-    lines += ["", *(f"- {words}" for words in wrong)]
+    lines += ["", LEGEND, "", *(f"- {words}" for words in wrong)]
     (order.directory / "verdict.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -17,8 +17,10 @@ from rich.table import Table
 from loadtests import hot_rows
 from loadtests.catalogue import SCENARIOS, Scenario
 from loadtests.locust_process import Order
-from loadtests.run import Outcome, Watch, facts_of, run_once, write_report
+from loadtests.report import facts_of, write_report
+from loadtests.run import Outcome, run_once
 from loadtests.stack import database_server, run_stack
+from loadtests.watch import Watch
 
 REPORTS = Path(__file__).parent / "reports"
 INTERRUPTED = 130
@@ -126,9 +128,8 @@ def _show(outcome: Outcome, directory: Path, console: Console) -> None:
     for words in (*outcome.wrong, *outcome.verdict.offences[:10]):
         console.print(f"[red]{words}", highlight=False)
     if outcome.is_control:
-        console.print(
-            "[green]caught, as it must be" if outcome.was_caught else "[red]NOT caught: the proof is worthless"
-        )
+        caught = "[green]caught, as it must be" if outcome.was_caught else "[red]NOT caught: the proof is worthless"
+        console.print(caught)
     elif outcome.is_clean:
         console.print("[green]clean: every answer is in the database, and nothing else is")
     console.print(f"report: {directory}")

@@ -22,7 +22,7 @@ from tests.running import ROOT
 
 STOP_TIMEOUT_S = 240
 """Clients that insist may take so long to their last answer; longer than their patience."""
-SPAWN_SECONDS = 3
+SPAWNED_A_SECOND_MAX = 1_000
 FOREVER_S = 7 * 24 * 3600.0
 
 
@@ -35,8 +35,8 @@ class Measured(msgspec.Struct, frozen=True):
     seconds: float
     median_ms: float
     p99_ms: float
-    exit_code: int
     by_name: dict[str, int]
+    exit_code: int = 0
 
     @property
     def per_second(self) -> float:
@@ -58,6 +58,10 @@ class Order:
     def ledger(self) -> Path:
         return self.directory / "ledger.jsonl"
 
+    @property
+    def summary(self) -> Path:
+        return self.directory / "summary.json"
+
 
 class LocustProcess:
     """Locust at work on a stack."""
@@ -66,7 +70,7 @@ class LocustProcess:
         self.order = order
         self.ui_url = ""
         command = [sys.executable, "-m", "locust", "-f", str(order.scenario.locustfile)]
-        command += ["--users", str(order.users), "--spawn-rate", str(max(1, order.users // SPAWN_SECONDS))]
+        command += ["--users", str(order.users), "--spawn-rate", str(min(order.users, SPAWNED_A_SECOND_MAX))]
         command += ["--run-time", f"{order.duration_s}s", "--stop-timeout", str(STOP_TIMEOUT_S)]
         command += ["--csv", str(order.directory / "locust"), "--html", str(order.directory / "locust.html")]
         if order.has_ui:
@@ -101,22 +105,13 @@ class LocustProcess:
         wait_until(has_ended, limit_s, "Locust to end")
 
     def measured(self) -> Measured:
-        """Of a finished run. Raises AssertionError, with the end of its log, where Locust has written no report."""
-        path = self.order.directory / "locust_stats.csv"
-        assert path.is_file(), f"Locust ended without a report\n{self.process.log_tail()}"
-        rows = _rows(path)
-        total = next(row for row in rows if row["Name"] == "Aggregated")
-        requests, rate = int(total["Request Count"]), float(total["Requests/s"])
-        return Measured(
-            requests=requests,
-            failures=int(total["Failure Count"]),
-            exceptions=len(_rows(self.order.directory / "locust_exceptions.csv")),
-            seconds=requests / rate if rate else 0.0,
-            median_ms=float(total["50%"]) if requests else 0.0,
-            p99_ms=float(total["99%"]) if requests else 0.0,
-            exit_code=self.process.exit_code or 0,
-            by_name={row["Name"]: int(row["Request Count"]) for row in rows if row is not total},
+        """Of a finished run. Raises AssertionError, with the end of its log, where Locust has written no summary."""
+        path = self.order.summary
+        assert path.is_file(), (
+            f"Locust ended with {self.process.exit_code}, without a summary\n{self.process.log_tail()}"
         )
+        measured = msgspec.json.decode(path.read_bytes(), type=Measured)
+        return msgspec.structs.replace(measured, exit_code=self.process.exit_code or 0)
 
 
 @contextmanager
@@ -139,15 +134,9 @@ def environment_of(order: Order, stack: Stack) -> dict[str, str]:
         "LOAD_KEY": stack.account.key,
         "LOAD_USERS": str(order.users),
         "LOAD_LEDGER": str(order.ledger),
+        "LOAD_SUMMARY": str(order.summary),
         **(order.environment or {}),
     }
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
 
 
 def _so_far(history: Path) -> tuple[int, int]:

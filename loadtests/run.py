@@ -1,23 +1,17 @@
 """One run of a scenario on a stack: load, until all is acknowledged; then the auditor, the verifier, the report."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from loadtests.engine_counts import EngineCounts, engine_counts
 from loadtests.locust_process import Measured, Order, run_locust
 from loadtests.stack import Stack
 from loadtests.verifier import Verdict, verify
 from loadtests.verifier.rows import open_rows
+from loadtests.watch import LoadProgress, Watch
 from tests.polling import wait_until
-from tests.running import audit
+from tests.races.databases import verdict as examine
 
 LAPSING_TIMEOUT_S = 60.0
-PLAIN_EVERY_S = 10.0
 
 LAPSED = "SELECT COUNT(*) FROM reservations WHERE lapses_at <= UNIX_TIMESTAMP(NOW(3)) * 1000"
 
@@ -32,6 +26,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     is_control: bool
     measured: Measured
     connections_cut: int
+    engine: EngineCounts
     audit: str
     verdict: Verdict
     wrong: list[str]
@@ -44,16 +39,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     def was_caught(self) -> bool:
         """Whether the verifier, and not only something else, saw that there was more than there is."""
         return bool(self.verdict.oversold or self.verdict.doubled)
-
-
-@dataclass(frozen=True)
-class Watch:
-    """How a run tells people what it is doing."""
-
-    console: Console
-
-    def step(self, words: str) -> None:
-        self.console.print(f"[dim]{words} …")
 
 
 def run_once(order: Order, stack: Stack, watch: Watch, *, is_control: bool = False) -> Outcome:
@@ -75,6 +60,7 @@ def run_once(order: Order, stack: Stack, watch: Watch, *, is_control: bool = Fal
         is_control=is_control,
         measured=measured,
         connections_cut=sum(proxy.cut_by_chance for proxy in stack.proxies),
+        engine=engine_counts(stack),
         audit=audited,
         verdict=verdict,
         wrong=[*_wrong(measured, audited, verdict), *with_lapsed],
@@ -87,7 +73,7 @@ def _wrong(measured: Measured, audited: str, verdict: Verdict) -> list[str]:
         wrong.append("nothing was asked: the load did not run (locust.log says why)")
     if measured.failures or measured.exceptions:
         wrong.append(
-            f"{measured.failures} answers that the scenario does not expect, {measured.exceptions} kinds of exceptions "
+            f"{measured.failures} answers that the scenario does not expect, {measured.exceptions} exceptions "
             "in its users (locust_failures.csv, locust_exceptions.csv)"
         )
     elif measured.exit_code:
@@ -108,10 +94,10 @@ def _load(order: Order, stack: Stack, watch: Watch) -> Measured:
     with run_locust(order, stack) as locust:
         if locust.ui_url:
             watch.console.print(
-                f"Locust's page: [bold]{locust.ui_url}[/]  (Ctrl-C ends the load and gives the verdict)"
+                f"Locust's page: [bold]{locust.ui_url}[/]  (Ctrl-C ends the load, then comes the verdict)"
             )
         try:
-            with _progress(order, watch.console) as tell:
+            with LoadProgress(order.scenario.name, order.duration_s, watch.console) as tell:
                 locust.wait(tell)
         except KeyboardInterrupt:
             if not order.has_ui:
@@ -119,35 +105,6 @@ def _load(order: Order, stack: Stack, watch: Watch) -> Measured:
             watch.step("the users finish what they are at")
             locust.finish()
         return locust.measured()
-
-
-class _progress:  # noqa: N801 - a context manager that reads like a function
-    """A bar for people, a line now and then in a pipe."""
-
-    def __init__(self, order: Order, console: Console) -> None:
-        self._order = order
-        self._console = console
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[so_far]}"), TimeElapsedColumn(),
-            console=console, transient=True, disable=not console.is_terminal,
-        )  # fmt: skip
-        self._task = self._bar.add_task(order.scenario.name, total=order.duration_s, so_far="")
-        self._began = self._told = time.monotonic()
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        self._bar.start()
-        return self.tell
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def tell(self, requests: int, failures: int) -> None:
-        now = time.monotonic()
-        words = f"{requests:,} requests" + (f", [red]{failures:,} failures[/]" if failures else "")
-        self._bar.update(self._task, completed=min(now - self._began, self._order.duration_s), so_far=words)
-        if not self._console.is_terminal and now - self._told >= PLAIN_EVERY_S:
-            self._told = now
-            self._console.print(f"{now - self._began:.0f} s: {words}")
 
 
 def _count_until_none_lapsed(stack: Stack) -> list[str]:
@@ -166,50 +123,9 @@ def _count_until_none_lapsed(stack: Stack) -> list[str]:
 
 def _audited(database_url: str) -> str:
     """What the auditor complains of; empty where it is content."""
-    try:
-        audit(database_url)
-    except AssertionError as complaint:
-        return str(complaint)
-    return ""
-
-
-def write_report(outcome: Outcome, directory: Path, logs: dict[str, str]) -> None:
-    """`verdict.json` and `verdict.md`; where something is wrong, what the auditor and the processes said, too."""
-    (directory / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(outcome)) + b"\n")
-    (directory / "verdict.md").write_text(markdown_of(outcome), encoding="utf-8")
-    if outcome.wrong:
-        (directory / "audit.txt").write_text(outcome.audit, encoding="utf-8")
-        for name, log in logs.items():
-            (directory / f"{name}.log").write_text(log, encoding="utf-8")
-
-
-def facts_of(outcome: Outcome) -> list[tuple[str, str]]:
-    """The verdict as rows of a table for people."""
-    measured, verdict = outcome.measured, outcome.verdict
-    return [
-        ("users, API processes", f"{outcome.users:,}, {outcome.processes}"),
-        ("requests", f"{measured.requests:,} ({measured.per_second:,.0f}/s)"),
-        ("median, p99", f"{measured.median_ms:,.0f} ms, {measured.p99_ms:,.0f} ms"),
-        ("unexpected answers", f"{measured.failures:,}"),
-        ("connections cut", f"{outcome.connections_cut:,}"),
-        ("operations", f"{verdict.operations:,}"),
-        ("acknowledged", f"{verdict.acknowledged:,} ({verdict.successes:,} successes, {verdict.refusals:,} refusals)"),
-        ("failures ordered", f"{verdict.failures_expected:,}"),
-        ("tries, answers, replays", f"{verdict.tries:,}, {verdict.told:,}, {verdict.replays:,}"),
-        ("unacknowledged", f"{verdict.unacknowledged:,}"),
-        ("lost", f"{verdict.lost:,}"),
-        ("doubled", f"{verdict.doubled:,}"),
-        ("oversold", f"{verdict.oversold:,}"),
-        ("untrue", f"{verdict.untrue:,}"),
-        ("auditor", "offences" if outcome.audit else "clean"),
-    ]
-
-
-def markdown_of(outcome: Outcome) -> str:
-    """The same for a file, with the first offences."""
-    lines = [f"# {outcome.scenario}: {'clean' if outcome.is_clean else 'NOT clean'}", ""]
-    if outcome.is_control:
-        lines += ["A negative control: what protects the service was switched off, so this must not be clean.", ""]
-    lines += ["| | |", "| --- | ---: |", *(f"| {name} | {value} |" for name, value in facts_of(outcome)), ""]
-    lines += [f"- {words}" for words in (*outcome.wrong, *outcome.verdict.offences)]
-    return "\n".join(lines) + "\n"
+    report = examine(database_url)
+    return "\n".join(
+        f"{check.invariant} {check.name}: {check.total} offenders, {'; '.join(check.offenders)}"
+        for check in report.checks
+        if check.total
+    )

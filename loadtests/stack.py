@@ -26,7 +26,10 @@ SETTINGS = {"HOLDFAST_LOG_LEVEL": "warning", "HOLDFAST_RATE_LIMIT_REQUESTS": "0"
 
 @dataclass(frozen=True)
 class Shape:
-    """What to start. `hurt` is told to every proxy; without it there are none. `is_guarded`: with unique keys, CHECKs."""
+    """What to start. `hurt` is told to every proxy; without it there are none.
+
+    `is_guarded`: the database has its unique keys and CHECKs.
+    """
 
     processes: int = 2
     has_redis: bool = True
@@ -63,10 +66,14 @@ class Stack:
         return named | {"worker": self.worker.log()}
 
 
+def _quietly(_: str) -> None:
+    """How a server was found is for those who set up the tests."""
+
+
 @contextmanager
 def database_server(url: str | None = None) -> Iterator[PrivateMysql | ExistingMysql]:
     """The server at this URL, on which databases may be made; without one a private server, as durable as any."""
-    server = ExistingMysql(url, "as told") if url else private_mysql(note=lambda _: None)
+    server = ExistingMysql(url, "as told") if url else private_mysql(_quietly)
     with closing(server):
         yield server
 
@@ -81,7 +88,7 @@ def run_stack(server: PrivateMysql | ExistingMysql, shape: Shape) -> Iterator[St
         if not shape.is_guarded:
             unguard(database_url)
         settings = {**SETTINGS, **shape.settings}
-        redis = running.enter_context(closing(private_redis())) if shape.has_redis else None
+        redis = running.enter_context(closing(private_redis(_quietly))) if shape.has_redis else None
         if redis is not None:
             settings["HOLDFAST_REDIS_URL"] = redis.url
         starts: list[Callable[[], RunningService | RunningWorker]] = [

@@ -24,7 +24,7 @@ sold: Counter[str] = Counter()
 
 @events.spawning_complete.add_listener
 def open_gate(user_count: int, **_: object) -> None:
-    """All are there. (Locust says it again when it stops them.)"""
+    """All are there."""
     if user_count >= USERS:
         gate.set()
 

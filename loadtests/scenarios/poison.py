@@ -33,12 +33,12 @@ class Sharer(Visitor):
     @task(1)
     def invalid(self) -> None:
         wish = create(new_operation(), [random.choice(INVALID)])
-        self.insisting.ask_and_insist(wish, self.sender("invalid", {400}))
+        self.insist(wish, "invalid", {400})
 
     @task(1)
     def nowhere(self) -> None:
         wish = create(new_operation(), [{"sku": "nowhere", "quantity": 1}])
-        self.insisting.ask_and_insist(wish, self.sender("nowhere", {404}))
+        self.insist(wish, "nowhere", {404})
 
     @task(2)
     def refused(self) -> None:
@@ -49,4 +49,4 @@ class Sharer(Visitor):
         name = new_operation("crash")
         good = create(name, [GOOD])
         wish = Wish(name, good.key, good.method, good.path, good.body, expects_failure=True)
-        self.insisting.ask_and_insist(wish, self.sender("crash", {500}))
+        self.insist(wish, "crash", {500})
