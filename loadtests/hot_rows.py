@@ -121,8 +121,9 @@ def _redis_commands(stack: Stack) -> int:
 COLUMNS = ("rows", "API", "holds/s", "p50", "p99", "conflicts", "batch", "locks", "Redis", "503", "clean")
 
 
-LEGEND = """API: processes. p50, p99: ms. Conflicts: rows that another transaction had changed first.
-Batch: commands in one transaction. Locks of hot rows. Commands to Redis. 503: sent away, came back later."""
+LEGEND = """API: processes. p50, p99: ms. Conflicts: rows that others had changed first.
+Batch: commands in one transaction. Locks: of hot rows. Redis: commands.
+503: sent away, came back later."""
 
 
 def _cells(cell: Cell) -> list[str]:
@@ -142,7 +143,7 @@ def _cells(cell: Cell) -> list[str]:
 
 
 def _table(cells: Sequence[Cell]) -> Table:
-    table = Table(title="One stock row, and cold rows", caption=LEGEND, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title="One stock row, and cold rows", caption=LEGEND, box=SIMPLE_HEAD, padding=0, show_edge=False)
     for column in COLUMNS:
         table.add_column(column, justify="left" if column == "rows" else "right", no_wrap=True)
     for cell in cells:
