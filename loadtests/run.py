@@ -47,7 +47,7 @@ def run_once(order: Order, stack: Stack, watch: Watch, *, is_control: bool = Fal
     order.scenario.put_on_sale(stack.account, order.users)
     measured = _load(order, stack, watch)
     watch.step("lapsed holds end")
-    with_lapsed = _count_until_none_lapsed(stack)
+    lapsed = _lapsed_that_stay(stack)
     watch.step("audit")
     audited = _audited(stack.database_url)
     watch.step("every answer against the database")
@@ -63,7 +63,7 @@ def run_once(order: Order, stack: Stack, watch: Watch, *, is_control: bool = Fal
         engine=engine_counts(stack),
         audit=audited,
         verdict=verdict,
-        wrong=[*_wrong(measured, audited, verdict), *with_lapsed],
+        wrong=[*_wrong(measured, audited, verdict), *lapsed],
     )
 
 
@@ -107,8 +107,8 @@ def _load(order: Order, stack: Stack, watch: Watch) -> Measured:
         return locust.measured()
 
 
-def _count_until_none_lapsed(stack: Stack) -> list[str]:
-    """Empty when no hold is left whose time is over; else the complaint that the worker did not come."""
+def _lapsed_that_stay(stack: Stack) -> list[str]:
+    """Empty as soon as no hold is left whose time is over; a complaint where the worker does not come for them."""
 
     def left() -> int:
         with open_rows(stack.database_url) as rows:

@@ -9,8 +9,9 @@ import random
 import gevent
 from locust import between, task
 
+from loadtests.insist import act
 from loadtests.sales import EVENT, PAYMENT_SEATS, SKU
-from loadtests.visitor import Visitor
+from loadtests.visitor import ACTION_ANSWERS, Visitor, new_operation
 
 HOLD_SECONDS = (1, 2)
 CANCELLED_SHARE = 0.7
@@ -32,8 +33,10 @@ class Payer(Visitor):
             gevent.sleep(0.1)
             return
         reference = held.json()["reference"]
-        gevent.sleep(self.time_of_payment(hold_seconds))
-        paid = self.act(reference, "confirm", late=random.choice(("never", "if_available")))
+        takes_s = self.time_of_payment(hold_seconds)
+        gevent.sleep(takes_s)
+        wish = act(new_operation(), reference, "confirm", late=random.choice(("never", "if_available")))
+        paid = self.insist(wish, "confirm after the end" if takes_s > hold_seconds else "confirm", ACTION_ANSWERS)
         if paid.is_success:
             gevent.sleep(random.uniform(0, 0.2))
             if random.random() < CANCELLED_SHARE:
