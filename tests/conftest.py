@@ -19,7 +19,10 @@ from tests.accounts import Account, new_account
 from tests.process import make_directory, remove_directory
 from tests.races.databases import StoreName, database
 from tests.running import RunningService, audit, start_service, start_worker, upgrade
+from tests.searching import register_soak
 from tests.servers import MysqlServer, RedisServer, shared_mysql, shared_redis
+
+register_soak()
 
 NewStore: TypeAlias = Callable[[StoreName], str]
 

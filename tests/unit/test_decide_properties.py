@@ -1,13 +1,14 @@
 """Random histories of a small venue: the invariants hold after each step, and three ways of deciding agree.
 
 The decision of whole batches equals that of one command after the other, and both equal the rules in `model.py`.
+Commands come alone and in batches, anew and as duplicates of what was sent, with and without time between them.
 """
 
 import json
 import re
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import note
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from service.idempotency.records import StoredAnswer
 from service.reservations import commands as c
@@ -20,21 +21,14 @@ from service.reservations.decide import (
     WaitingServed,
 )
 from service.reservations.records import Reservation
+from tests.searching import search
 from tests.unit.builders import Venue, label, told
 from tests.unit.invariants import broken
-from tests.unit.model import Booking, Model
-from tests.unit.random_commands import (
-    CATEGORIES,
-    HOLD_SECONDS_MAX,
-    ON_HAND,
-    ROWS,
-    SEATS,
-    Chance,
-    venue,
-)
+from tests.unit.model import Model
+from tests.unit.model_inventory import Booking
+from tests.unit.random_commands import SEATS, SEEDS, Chance, new_model, venue
 
 FREE_SINGLE_SEATS = re.compile(rb'("event":"final","requested":\d+),"available":\d+')
-SEARCH = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def shown(command: c.Command, outcome: Outcome) -> str:
@@ -74,33 +68,36 @@ def same(modelled: str, outcome: str) -> bool:
 
 def rows_of(reservation: Reservation) -> tuple[object, ...]:
     lines = [
-        (line.name if line.is_stock else line.place, line.quantity, line.live, line.released_at is not None)
+        (line.name if line.is_stock else line.place, line.quantity, line.live, line.amount, line.released_at)
         for line in reservation.lines
     ]
-    return (reservation.reference, reservation.state, reservation.version, reservation.lapses_at, lines)
+    row = reservation
+    times = (row.created_at, row.held_at, row.confirmed_at, row.ended_at, row.lapses_at)
+    return (row.reference, row.external_reference, row.state, row.version, times, lines)
 
 
 def rows_of_model(booking: Booking) -> tuple[object, ...]:
-    lines = [(part.unit, part.quantity, part.live, part.given_back) for part in booking.parts]
-    return (booking.reference, booking.state, booking.version, booking.lapses, lines)
-
-
-def new_model(now: int) -> Model:
-    return Model(rows=ROWS, categories=CATEGORIES, on_hand=dict(ON_HAND), hold_s_max=HOLD_SECONDS_MAX, now=now)
+    lines = [(part.unit, part.quantity, part.live, part.price, part.given_back) for part in booking.parts]
+    times = (booking.created, booking.held_at, booking.confirmed_at, booking.ended_at, booking.lapses)
+    return (booking.reference, booking.external_reference, booking.state, booking.version, times, lines)
 
 
 def compare(decided: Venue, model: Model) -> None:
     made = sorted(decided.reservations.values(), key=lambda row: row.reference)
     assert [rows_of(row) for row in made] == [rows_of_model(booking) for booking in model.bookings]
+    messages = [
+        (m.subject.reference if isinstance(m.subject, Reservation) else m.subject.sku, m.version, m.source, m.target,
+         m.action, m.actor, m.reason, m.at)
+        for m in decided.messages
+    ]  # fmt: skip
+    assert messages == [
+        (m.subject, m.version, m.source, m.target, m.action, m.actor, m.reason, m.at) for m in model.messages
+    ]
     for sku, on_hand in model.on_hand.items():
         held, confirmed, available = decided.counts(sku)
         assert (held + confirmed + available, available) == (on_hand, model.left(sku, lapsed_count=True))
-    for short in SEATS:
-        free = label(short) not in model.blocked and not any(
-            model.holders(label(short), lapsed=lapsed) for lapsed in (True, False)
-        )
-        assert (decided.seat_state(short) == "available") == free, short
-        assert (decided.seat_state(short) == "blocked") == (label(short) in model.blocked), short
+    states = model.seat_states()
+    assert {label(short): decided.seat_state(short) for short in SEATS} == states
 
 
 def rows(decided: Venue) -> tuple[object, ...]:
@@ -118,39 +115,49 @@ def sent(answers: list[StoredAnswer]) -> list[tuple[object, ...]]:
     ]
 
 
-@SEARCH
-@given(seed=st.integers(0, 2**32), length=st.integers(1, 25))
-def test_batches_equal_single_decisions_and_the_rules(seed: int, length: int) -> None:
-    together, alone, chance = venue(), venue(), Chance(seed)
-    model = new_model(together.now)
-    for _ in range(length):
-        together.now = alone.now = model.now = together.now + chance.milliseconds(together)
-        batch = chance.batch(together)
-        outcomes = together.decide(*batch)
-        assert not broken(together)
-        for command, outcome, answer in zip(batch, outcomes, sent(together.answers), strict=True):
-            (single,) = alone.decide(command)
-            rule = model.decide(command)
+class Office(RuleBasedStateMachine):
+    """The venue decided upon in batches, the same venue one command after the other, and the model."""
+
+    @initialize()
+    def open(self) -> None:
+        self.together, self.alone, self.model = venue(), venue(), new_model()
+        self.chance = Chance(self.model)
+
+    @rule(seed=SEEDS)
+    def time_passes_and_a_batch_comes(self, seed: int) -> None:
+        self.chance.begin(seed)
+        self.let_pass(self.chance.milliseconds())
+        if self.chance.random.random() < (0.04 if self.model.sales == "open" else 0.4):
+            self.put_sales("closed" if self.model.sales == "open" else "open")
+        self.decide(self.chance.batch())
+
+    def let_pass(self, milliseconds: int) -> None:
+        self.model.now += milliseconds
+        self.together.now = self.alone.now = self.model.now
+        note(f"after {milliseconds} ms:")
+
+    def put_sales(self, sales: str) -> None:
+        self.model.sales = sales
+        self.together.set_sales(sales)
+        self.alone.set_sales(sales)
+        note(f"  sales are {sales}")
+
+    def decide(self, commands: list[c.Command]) -> None:
+        outcomes = self.together.decide(*commands)
+        for command, outcome, answer in zip(commands, outcomes, sent(self.together.answers), strict=True):
+            (single,) = self.alone.decide(command)
+            rule = self.model.decide(command).told
+            note(f"  {command}: {rule}")
             assert same(rule, shown(command, outcome)), command
             assert same(rule, shown(command, single)), command
-            assert sent(alone.answers) == [answer], command
-        compare(together, model)
-        assert rows(together) == rows(alone)
+            assert sent(self.alone.answers) == [answer], command
+
+    @invariant()
+    def all_agree_and_nothing_is_broken(self) -> None:
+        assert not broken(self.together)
+        compare(self.together, self.model)
+        assert rows(self.together) == rows(self.alone)
 
 
-@SEARCH
-@given(seed=st.integers(0, 2**32), length=st.integers(1, 25))
-def test_sales_that_close_and_open_again_follow_the_rules(seed: int, length: int) -> None:
-    decided, chance = venue(), Chance(seed)
-    model = new_model(decided.now)
-    for _ in range(length):
-        model.sales = chance.random.choice(["open", "open", "closed"])
-        decided.set_sales(model.sales)
-        decided.now = model.now = decided.now + chance.milliseconds(decided)
-        batch = chance.batch(decided, most=2)
-        outcomes = decided.decide(*batch)
-        modelled = [model.decide(command) for command in batch]
-        assert not broken(decided)
-        for command, outcome, rule in zip(batch, outcomes, modelled, strict=True):
-            assert same(rule, shown(command, outcome)), command
-        compare(decided, model)
+TestOffice = Office.TestCase
+TestOffice.settings = search(200, steps=25)
