@@ -54,6 +54,14 @@ ACTIONS = {
 }
 
 
+def in_words(command: c.Command) -> str:
+    """What a reader of a failed program wants to see of a command: its kind, its own facts, the start of its key."""
+    own = [name for name in command.__struct_fields__ if name not in c.Command.__struct_fields__ or name == "reason"]
+    facts = {name: value for name in own if (value := getattr(command, name)) not in (None, ())}
+    key = f", key {command.key.scope_hash.hex()[:6]}" if command.key is not None else ""
+    return f"{type(command).__name__}({', '.join(f'{name}={value}' for name, value in facts.items())}{key})"
+
+
 def venue() -> Venue:
     made = Venue()
     made.add_event(rows=ROWS, categories=CATEGORIES, hold_seconds=HOLD_SECONDS, hold_seconds_max=HOLD_SECONDS_MAX)

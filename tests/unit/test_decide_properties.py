@@ -26,7 +26,7 @@ from tests.unit.builders import Venue, label, told
 from tests.unit.invariants import broken
 from tests.unit.model import Model
 from tests.unit.model_inventory import Booking
-from tests.unit.random_commands import SEATS, SEEDS, Chance, new_model, venue
+from tests.unit.random_commands import SEATS, SEEDS, Chance, in_words, new_model, venue
 
 FREE_SINGLE_SEATS = re.compile(rb'("event":"final","requested":\d+),"available":\d+')
 
@@ -147,7 +147,7 @@ class Office(RuleBasedStateMachine):
         for command, outcome, answer in zip(commands, outcomes, sent(self.together.answers), strict=True):
             (single,) = self.alone.decide(command)
             rule = self.model.decide(command).told
-            note(f"  {command}: {rule}")
+            note(f"  {in_words(command)}: {rule}")
             assert same(rule, shown(command, outcome)), command
             assert same(rule, shown(command, single)), command
             assert sent(self.alone.answers) == [answer], command
