@@ -12,7 +12,7 @@ import msgspec
 from service.accounts.keys import SCOPES
 from service.http.endpoint import Endpoint
 from service.http.openapi_problems import Json, ProblemAnswers, problem_schemas
-from service.idempotency.key import KEY_BYTES_MAX
+from service.idempotency.key import KEY_PATTERN
 from service.names import Name
 from service.refusals import (
     Forbidden,
@@ -181,7 +181,7 @@ def _header_parameters(asked: Endpoint) -> list[Json]:
                 "in": "header",
                 "required": asked.key == "required",
                 "description": "Name of this one operation, the same in every retry; bare or as a quoted string",
-                "schema": {"type": "string", "minLength": 1, "maxLength": KEY_BYTES_MAX},
+                "schema": {"type": "string", "pattern": KEY_PATTERN},
                 "example": "0f8fad5b-d9cb-469f-a165-70867728950e",
             }
         )

@@ -12,6 +12,9 @@ from service.refusals import IdempotencyKeyInvalid
 
 KEY_BYTES_MAX: Final = 255
 
+KEY_PATTERN: Final = r'^([!#-~]{1,255}|"([!#-[\]-~]|\\["\\]){1,255}")$'
+"""The same as one expression of ECMA-262, for the API's document."""
+
 _NOT_VISIBLE: Final = re.compile(rb"[^\x21-\x7e]")
 _QUOTED: Final = re.compile(rb'"([^"\\]*(?:\\["\\][^"\\]*)*)"')
 _ESCAPED: Final = re.compile(rb"\\(.)")

@@ -8,7 +8,7 @@ from msgspec import Meta
 from service.clock import to_rfc3339
 from service.http.endpoint import Call, endpoint
 from service.http.message import Answer
-from service.idempotency.key import parse_idempotency_key
+from service.idempotency.key import KEY_PATTERN, parse_idempotency_key
 from service.idempotency.records import select_records
 from service.idempotency.scope import scope_hash
 from service.refusals import IdempotencyKeyInvalid
@@ -17,7 +17,11 @@ from service.refusals import IdempotencyKeyInvalid
 class KeyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The request that is asked for, by what makes its key unique."""
 
-    key: Annotated[str, Meta(description="The idempotency key, bare or quoted")]
+    # Named, not bounded: what is no key is refused as such, and not as a request that is not valid.
+    key: Annotated[
+        str,
+        Meta(description="The idempotency key, bare or quoted", extra_json_schema={"pattern": KEY_PATTERN}),
+    ]
     method: Annotated[Literal["POST", "PUT", "PATCH", "DELETE"], Meta(description="Method of the request")]
     route: Annotated[
         str, Meta(max_length=200, description="Path of the request as this document writes it, with its {parameters}")

@@ -1,10 +1,12 @@
 """Which header lines are a key, and which key they are."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.idempotency.key import parse_idempotency_key
+from service.idempotency.key import KEY_PATTERN, parse_idempotency_key
 from service.refusals import IdempotencyKeyInvalid
 
 
@@ -91,3 +93,12 @@ def test_any_bytes_are_a_key_or_refused(line: bytes) -> None:
     assert key
     assert len(key) <= 255
     assert all("\x21" <= symbol <= "\x7e" for symbol in key)
+
+
+@given(text=st.text(alphabet='ab"\\ !~[]\té', max_size=8).filter(lambda text: text == text.strip()))
+def test_pattern_of_the_document_says_what_a_key_is(text: str) -> None:
+    try:
+        key = parse_idempotency_key([text.encode()])
+    except IdempotencyKeyInvalid:
+        key = None
+    assert bool(re.search(KEY_PATTERN, text)) == (key is not None)
