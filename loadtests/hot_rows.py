@@ -159,4 +159,4 @@ def _write(order: Order, cells: Sequence[Cell], wrong: Sequence[str]) -> None:
     lines += [f"| {' | '.join(COLUMNS)} |", "| --- |" + " ---: |" * (len(COLUMNS) - 1)]
     lines += [f"| {' | '.join(_cells(cell))} |" for cell in cells]
     lines += ["", LEGEND, "", *(f"- {words}" for words in wrong)]
-    (order.directory / "verdict.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (order.directory / "verdict.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")

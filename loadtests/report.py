@@ -8,9 +8,9 @@ from loadtests.run import Outcome
 
 
 def write_report(outcome: Outcome, directory: Path, logs: dict[str, str]) -> None:
-    """`verdict.json` and `verdict.md`; where something is wrong, what the auditor and the processes said, too."""
+    """`verdict.json` and `verdict.txt`; where something is wrong, what the auditor and the processes said, too."""
     (directory / "verdict.json").write_bytes(msgspec.json.format(msgspec.json.encode(outcome)) + b"\n")
-    (directory / "verdict.md").write_text(markdown_of(outcome), encoding="utf-8")
+    (directory / "verdict.txt").write_text(markdown_of(outcome), encoding="utf-8")
     if outcome.wrong:
         (directory / "audit.txt").write_text(outcome.audit, encoding="utf-8")
         for name, log in logs.items():

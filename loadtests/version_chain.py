@@ -4,7 +4,7 @@ Pure: it reads no database and no clock, and trusts no order that it was not pro
 keeps one subject in memory at a time, `RealTimeOrder` one number for each subject and each running operation.
 
 The auditor asks the same of the rows by SQL joins. What stands only here: forks are told from doubles, a batch that
-comes twice in one chain, and everything that clients were told. Nothing of the service is asked but its state table.
+comes twice in one chain, and everything that clients were told. Nothing of the service is asked.
 
 What it must never do: mend, reorder or skip what it is given. Streams out of order are a ValueError, not an offence.
 """
@@ -12,10 +12,30 @@ What it must never do: mend, reorder or skip what it is given. Streams out of or
 from collections.abc import Iterable, Iterator
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from service.reservations.states import TERMINAL, TRANSITIONS
+STEPS = frozenset(
+    {
+        (None, "create", "held"),
+        (None, "create", "pending"),
+        ("pending", "hold", "held"),
+        ("pending", "release", "released"),
+        ("pending", "expire", "expired"),
+        ("held", "extend", "held"),
+        ("held", "confirm", "confirmed"),
+        ("held", "release", "released"),
+        ("held", "release", "held"),
+        ("held", "expire", "expired"),
+        ("expired", "confirm", "confirmed"),
+        ("confirmed", "cancel", "cancelled"),
+        ("confirmed", "cancel", "confirmed"),
+        (None, "adjust", None),
+    }
+)
+"""A table of this module's own: what the service believes to be allowed is what is being judged.
 
-STEPS = {(row.source, row.action, row.target) for row in TRANSITIONS} | {(None, "adjust", None)}
-"""A stock item has no states; each of its versions is an adjustment."""
+A stock item has no states; each of its versions is an adjustment.
+"""
+
+TERMINAL = frozenset({"released", "expired", "cancelled"})
 
 
 class Change(NamedTuple):

@@ -1,7 +1,6 @@
 """A walk over the account's reservations, each with its messages and lines, held against what clients were told.
 
-The chain of versions and states is checked against a table of this module's own: what the service believes to be
-allowed is what is being judged.
+That the versions of each are one chain is `version_chain.py`'s to say.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,6 +8,7 @@ from itertools import groupby
 
 import msgspec
 
+from loadtests import version_chain
 from loadtests.verifier.asked_lines import ShownLine
 from loadtests.verifier.moments import JOINS, moment_of
 from loadtests.verifier.operations import Operation, Operations, at_any_time, digest
@@ -19,29 +19,12 @@ from loadtests.verifier.verdict import Findings
 CLOCK = "worker"
 CLIENTS_ACTIONS = frozenset({"confirm", "extend", "release", "cancel"})
 LIVE = frozenset({"held", "confirmed"})
-ALLOWED = frozenset(
-    {
-        (None, "create", "held"),
-        (None, "create", "pending"),
-        ("pending", "hold", "held"),
-        ("pending", "release", "released"),
-        ("pending", "expire", "expired"),
-        ("held", "extend", "held"),
-        ("held", "confirm", "confirmed"),
-        ("held", "release", "released"),
-        ("held", "release", "held"),
-        ("held", "expire", "expired"),
-        ("expired", "confirm", "confirmed"),
-        ("confirmed", "cancel", "cancelled"),
-        ("confirmed", "cancel", "confirmed"),
-    }
-)
 
 RESERVATIONS = """
 SELECT id, reference, customer, state, version FROM reservations WHERE account_id = ? AND id > ? ORDER BY id"""
 
 MESSAGES = """
-SELECT m.subject_id, m.version, m.from_state, m.to_state, m.action, m.actor, {moment}, m.body
+SELECT m.subject_id, m.version, m.from_state, m.to_state, m.action, m.batch_id, m.actor, {moment}, m.body
 FROM messages m {joins} WHERE m.account_id = ? AND m.subject_id IN ({places}) ORDER BY m.subject_id, m.version"""
 
 LINES = """
@@ -59,6 +42,7 @@ class Step(msgspec.Struct, frozen=True):
     source: str | None
     target: str
     action: str
+    batch: bytes
     actor: str
     moment: int
     body: bytes
@@ -122,10 +106,18 @@ def _by_first(rows: Sequence[Row]) -> dict[bytes, list[Row]]:
 
 
 def _step(row: Row) -> Step:
-    _, version, source, target, action, actor, moment, body = row
-    lines = msgspec.json.decode(body, type=_Body).lines
-    told = bytes(target or b"").decode()
-    return Step(version, text(source), told, bytes(action).decode(), bytes(actor).decode(), moment, bytes(body), lines)
+    _, version, source, target, action, batch, actor, moment, body = row
+    return Step(
+        version=version,
+        source=text(source),
+        target=bytes(target or b"").decode(),
+        action=bytes(action).decode(),
+        batch=bytes(batch),
+        actor=bytes(actor).decode(),
+        moment=moment,
+        body=bytes(body),
+        lines=msgspec.json.decode(body, type=_Body).lines,
+    )
 
 
 class _Walk:
@@ -149,17 +141,13 @@ class _Walk:
         self._findings.add("untrue", f"reservation {stored.reference} {words}")
 
     def _judge_chain(self, stored: Stored) -> None:
-        state: str | None = None
-        for expected, step in enumerate(stored.steps, 1):
-            if step.version != expected:
-                self._untrue(stored, f"has version {step.version} where {expected} should be")
-                return
-            if step.source != state or (step.source, step.action, step.target) not in ALLOWED:
-                self._untrue(stored, f"went from {state} to {step.target} by {step.action} of {step.source}")
-            state = step.target
-        if (stored.version, stored.state) != (len(stored.steps), state):
-            last = f"{state} in version {len(stored.steps)}"
-            self._untrue(stored, f"is {stored.state} in version {stored.version}, and its messages end {last}")
+        own = stored.reference
+        changes = [
+            version_chain.Change(own, step.version, step.source, step.target, step.action, step.batch)
+            for step in stored.steps
+        ]
+        for offence in version_chain.check_chains(changes, [version_chain.Row(own, stored.version, stored.state)]):
+            self._untrue(stored, f"has no one chain of versions: {offence.words}")
 
     def _judge_origin(self, stored: Stored) -> None:
         """Every reservation is of one operation, and no operation has two."""

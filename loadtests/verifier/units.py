@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from loadtests import version_chain
 from loadtests.verifier.asked_lines import ShownLine
 from loadtests.verifier.moments import JOINS, moment_of
 from loadtests.verifier.rows import Row, Rows, pages, text
@@ -21,9 +22,11 @@ SEAT_STATES = {"held": SEAT_HELD, "confirmed": SEAT_CONFIRMED}
 
 SEATS = "SELECT id, seat, state FROM seats WHERE account_id = ? AND id > ? ORDER BY id"
 STOCK = """
-SELECT id, sku, location, on_hand, held, confirmed FROM stock_items WHERE account_id = ? AND id > ? ORDER BY id"""
+SELECT id, sku, location, on_hand, held, confirmed, definition_version
+FROM stock_items WHERE account_id = ? AND id > ? ORDER BY id"""
 COUNTS = """
-SELECT {moment}, m.body FROM messages m {joins} WHERE m.account_id = ? AND m.subject_id = ? ORDER BY m.version"""
+SELECT {moment}, m.body, m.version, m.action, m.batch_id
+FROM messages m {joins} WHERE m.account_id = ? AND m.subject_id = ? ORDER BY m.version"""
 
 Unit = tuple[bool, str | None, str | None]
 """Whether it is a seat; event and label, or SKU and location."""
@@ -88,7 +91,7 @@ class Units:
             self._findings.add("untrue", f"seat {label} is in state {state}, and its reservation says {taken}")
 
     def _judge_stock(self, row: Row, counts: Sequence[Row]) -> None:
-        id_, sku, location, on_hand, held, confirmed = row
+        id_, sku, location, on_hand, held, confirmed, version = row
         unit = (False, text(sku), text(location))
         of_lines = self._stock_taken.pop(bytes(id_), [0, 0])
         if [held, confirmed] != of_lines:
@@ -96,8 +99,15 @@ class Units:
             self._findings.add("untrue", f"stock {unit[1]} at {unit[2]} {words}")
         if held + confirmed > on_hand:
             self._findings.add("oversold", f"stock {unit[1]} at {unit[2]}: {held + confirmed} claimed of {on_hand}")
-        known = [(moment, msgspec.json.decode(body, type=_Counted).on_hand) for moment, body in counts]
-        self._changes[unit] += [(moment, COUNTED, count) for moment, count in known]
+        for moment, body, *_ in counts:
+            self._changes[unit].append((moment, COUNTED, msgspec.json.decode(body, type=_Counted).on_hand))
+        name = f"stock {unit[1]} at {unit[2]}"
+        steps = [
+            version_chain.Change(name, at, None, None, bytes(action).decode(), batch)
+            for *_, at, action, batch in counts
+        ]
+        for offence in version_chain.check_chains(steps, [version_chain.Row(name, version)]):
+            self._findings.add("untrue", f"{name} has no one chain of versions: {offence.words}")
 
     def _judge_over_time(self, unit: Unit, changes: list[Change]) -> None:
         is_seat, name, place = unit

@@ -14,7 +14,7 @@ from tests.conftest import MysqlServer
 from tests.running import ROOT
 
 TIMEOUT_S = 300.0
-FILES = ("locust.html", "locust_stats.csv", "ledger.jsonl", "verdict.json", "verdict.md")
+FILES = ("locust.html", "locust_stats.csv", "ledger.jsonl", "verdict.json", "verdict.txt")
 
 
 class Load(NamedTuple):

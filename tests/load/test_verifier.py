@@ -123,6 +123,11 @@ IN_DATABASE = {
         "oversold",
         "UPDATE messages SET body = CAST(REPLACE(body, '\"quantity\":5', '\"quantity\":9') AS BLOB)",
     ),
+    "a stock item is not at the version of its last message": (
+        "untrue",
+        "UPDATE stock_items SET definition_version = definition_version + 1",
+    ),
+    "a stock item's version is missing": ("untrue", "UPDATE messages SET version = 9 WHERE action = x'61646A757374'"),
     "a message is of no reservation": (
         "untrue",
         (
