@@ -19,7 +19,7 @@ from tests.background import Background
 from tests.make import act, hold, new_idempotency_key, put_event, put_stock, wait_until
 
 CALLERS = 40
-ENOUGH = 1500
+ENOUGH = 2000
 KNOWN = 30
 SEATS = [f"101-A-{number}" for number in range(1, 13)]
 
@@ -72,7 +72,7 @@ class Witnesses(Background):
         lines: list[dict[str, Any]] = [{"sku": "tea", "quantity": 1}]
         if chance.random() < 0.5:
             lines.append({"event": "final", "seats": [chance.choice(SEATS)]})
-        return hold(caller, lines, hold_seconds=chance.choice([1, 60, 60]), wait=chance.random() < 0.3)
+        return hold(caller, lines, hold_seconds=chance.choice([1, 1, 60]), wait=chance.random() < 0.3)
 
     def _adjust(self, caller: Account, chance: Random) -> httpx.Response:
         name = new_idempotency_key()
