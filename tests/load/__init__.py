@@ -1,1 +1,1 @@
-"""The load scenarios and their verifier: they find what is wrong, and nothing where all is well."""
+"""What proves the service under load, proved itself: scenarios and their verifier, the benchmark and its parts."""
