@@ -1,19 +1,28 @@
-"""The load generator: a fixed list of requests over a fixed number of connections, as fast as they are answered.
+"""The load generator: streams of requests over many connections, closed (as fast as answered) or at a fixed rate.
 
 A process of its own, so that its work is not counted as the server's; raw sockets, since an HTTP client would cost more
-than the server that it measures. Reads a plan from standard input, writes a result to standard output, both as JSON.
+than the server that it measures. Reads a Plan from standard input, writes an Outcome to standard output, both as JSON.
+
+Of an open stream each request has a time at which it is due, and its latency counts from then on, whether or not a
+connection was free to send it: a server that stalls cannot hide it by keeping the client from asking.
 """
 
 import asyncio
+import math
+import resource
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Sequence
 from typing import cast
 
 import msgspec
 import uvloop
 
-TIMEOUT_S = 120
+TIMEOUT_S = 300
+REFERENCE_AT = len('{"reference":"')
+REFERENCE_BYTES = 11
+TICK_S = 0.001
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -25,51 +34,83 @@ class Request(msgspec.Struct, frozen=True):
     idempotency_key: str = ""
 
 
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests that belong together. With `rate` (requests/s) it is open, else closed.
+
+    `repeat` sends the list again and again until the first stream of the plan is done.
+    """
+
+    requests: list[Request]
+    connections: int
+    rate: float | None = None
+    repeat: bool = False
+    keep_references: bool = False
+
+
 class Plan(msgspec.Struct, frozen=True):
-    """What to send, and how many connections send at once."""
+    """Whom to ask: connections are spread over the ports, one process each. The first stream's end is the run's end."""
 
     host: str
-    port: int
+    ports: list[int]
     api_key: str
-    connections: int
-    requests: list[Request]
+    streams: list[Stream]
 
 
-class Result(msgspec.Struct, frozen=True):
-    """Seconds from the first byte sent to the last one received, answers by status, and latencies in ms."""
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one stream: seconds from its start to its last answer, answers by status, latencies in ms."""
 
     seconds: float
     statuses: dict[str, int]
     median_ms: float
     p99_ms: float
+    max_ms: float
+    references: list[str] = []
+
+    @property
+    def count(self) -> int:
+        return sum(self.statuses.values())
 
     @property
     def per_second(self) -> float:
-        return sum(self.statuses.values()) / self.seconds
+        return self.count / self.seconds
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """A Result for each stream, and the processor time of the generator itself."""
+
+    results: list[Result]
+    cpu_seconds: float
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The least of the sorted values that at least `share` (0 to 1) of them do not exceed; 0 of none."""
+    if not ordered:
+        return 0.0
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def due_times(rate: float, count: int) -> list[float]:
+    """Seconds from the start at which each of `count` requests is due, evenly spread."""
+    return [number / rate for number in range(count)]
 
 
 class Connection(asyncio.Protocol):
-    """Sends the next request as soon as the last one is answered."""
+    """One request at a time; `free` tells its stream that the next one may be sent."""
 
-    def __init__(self, queue: list[bytes], load: "Load") -> None:
-        self._queue = queue
-        self._load = load
+    def __init__(self, stream: "Running") -> None:
+        self._stream = stream
         self._received = bytearray()
-        self._sent_at = 0.0
+        self._since = 0.0
+        self._busy = False
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class, of the same methods
 
-    def send_next(self) -> None:
-        if self._transport is None:
-            return
-        if not self._queue:
-            self._transport.close()
-            self._load.one_done()
-            return
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._queue.pop())
+    def send(self, request: bytes, since: float) -> None:
+        self._since = since
+        self._busy = True
+        cast("asyncio.Transport", self._transport).write(request)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -79,69 +120,154 @@ class Connection(asyncio.Protocol):
         head = bytes(self._received[:end]).lower()
         at = head.index(b"content-length:") + len(b"content-length:")
         length = int(head[at : head.find(b"\r\n", at) if b"\r\n" in head[at:] else None])
-        if len(self._received) < end + 4 + length:
+        body = end + 4
+        if len(self._received) < body + length:
             return
-        self._load.answered(head[9:12].decode(), time.perf_counter() - self._sent_at)
-        del self._received[: end + 4 + length]
-        self.send_next()
+        self._busy = False
+        start = body + REFERENCE_AT
+        reference = bytes(self._received[start : start + REFERENCE_BYTES]) if self._stream.keeps_references else b""
+        del self._received[: body + length]
+        self._stream.answered(self, head[9:12].decode(), time.perf_counter() - self._since, reference)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        if self._received or self._queue:
-            self._load.failed()
+        if self._busy:
+            self._stream.failed()
+
+    def close(self) -> None:
+        cast("asyncio.Transport", self._transport).close()
 
 
-class Load:
-    """One run of a plan."""
+class Running:
+    """One stream while it runs."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, stream: Stream, plan: Plan) -> None:
+        self._stream = stream
         self._plan = plan
+        self._queue = deque(_bytes_of(request, plan) for request in stream.requests)
+        self._free: list[Connection] = []
+        self._connections: list[Connection] = []
+        self._due: deque[float] = deque()
         self._statuses: Counter[str] = Counter()
         self._latencies: list[float] = []
-        self._open = plan.connections
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._references: list[str] = []
+        self._running = 0
+        self._ended_at = 0.0
+        self._stopped = False
+        self.keeps_references = stream.keep_references
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def run(self) -> Result:
-        queue = [_bytes_of(request, self._plan) for request in reversed(self._plan.requests)]
+    async def connect(self) -> None:
         loop = asyncio.get_running_loop()
-        connections = []
-        for _ in range(self._plan.connections):
-            _, connection = await loop.create_connection(
-                lambda: Connection(queue, self), self._plan.host, self._plan.port
-            )
-            connections.append(connection)
-        started = time.perf_counter()
-        for connection in connections:
-            connection.send_next()
-        async with asyncio.timeout(TIMEOUT_S):
-            await self._done
-        seconds = time.perf_counter() - started
-        ordered = sorted(self._latencies)
-        return Result(
-            seconds=seconds,
-            statuses=dict(self._statuses),
-            median_ms=1000 * ordered[len(ordered) // 2],
-            p99_ms=1000 * ordered[int(len(ordered) * 0.99)],
-        )
+        for number in range(self._stream.connections):
+            port = self._plan.ports[number % len(self._plan.ports)]
+            _, connection = await loop.create_connection(lambda: Connection(self), self._plan.host, port)
+            self._connections.append(connection)
+        self._free = list(self._connections)
 
-    def answered(self, status: str, latency: float) -> None:
+    def start(self) -> None:
+        self._started_at = time.perf_counter()
+        if self._stream.rate is not None:
+            self._pacing = asyncio.ensure_future(self._pace(self._stream.rate))
+            return
+        while self._free and self._queue:
+            self._send(self._free.pop(), time.perf_counter())
+
+    async def _pace(self, rate: float) -> None:
+        """Make due what is due, every millisecond or so; a due request waits for the next free connection."""
+        sent = 0
+        while not self._stopped and (self._stream.repeat or sent < len(self._stream.requests)):
+            due = self._started_at + sent / rate
+            now = time.perf_counter()
+            if due > now:
+                await asyncio.sleep(max(TICK_S, due - now))
+                continue
+            sent += 1
+            self._due.append(due)
+            if self._free:
+                self._send(self._free.pop(), self._due.popleft())
+
+    def _send(self, connection: Connection, since: float) -> None:
+        request = self._queue.popleft()
+        if self._stream.repeat:
+            self._queue.append(request)
+        self._running += 1
+        connection.send(request, since)
+
+    def answered(self, connection: Connection, status: str, latency: float, reference: bytes) -> None:
+        self._running -= 1
         self._statuses[status] += 1
         self._latencies.append(latency)
+        if reference:
+            self._references.append(reference.decode())
+        if self._stopped:
+            self._free.append(connection)
+        elif self._stream.rate is None and self._queue:
+            self._send(connection, time.perf_counter())
+            return
+        elif self._due:
+            self._send(connection, self._due.popleft())
+            return
+        else:
+            self._free.append(connection)
+        if not self._running and (self._stopped or not self._queue):
+            self._end()
 
-    def one_done(self) -> None:
-        self._open -= 1
-        if not self._open and not self._done.done():
-            self._done.set_result(None)
+    def _end(self) -> None:
+        self._ended_at = time.perf_counter()
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def stop(self) -> None:
+        """Send no more; what runs is still answered."""
+        self._stopped = True
+        if not self._running:
+            self._end()
 
     def failed(self) -> None:
-        if not self._done.done():
-            self._done.set_exception(ConnectionError("the server closed a connection in the middle of the load"))
+        if not self.done.done():
+            self.done.set_exception(ConnectionError("the server closed a connection in the middle of the load"))
+
+    def result(self) -> Result:
+        for connection in self._connections:
+            connection.close()
+        ordered = sorted(self._latencies)
+        return Result(
+            seconds=self._ended_at - self._started_at,
+            statuses=dict(self._statuses),
+            median_ms=1000 * percentile(ordered, 0.5),
+            p99_ms=1000 * percentile(ordered, 0.99),
+            max_ms=1000 * percentile(ordered, 1),
+            references=self._references,
+        )
+
+
+async def run_plan(plan: Plan) -> Outcome:
+    """Start all streams at once; when the first one is done the others are stopped."""
+    streams = [Running(stream, plan) for stream in plan.streams]
+    for running in streams:
+        await running.connect()
+    before = _cpu_seconds()
+    for running in streams:
+        running.start()
+    async with asyncio.timeout(TIMEOUT_S):
+        await streams[0].done
+        for running in streams[1:]:
+            running.stop()
+            await running.done
+    used = _cpu_seconds() - before
+    return Outcome([running.result() for running in streams], used)
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def _bytes_of(request: Request, plan: Plan) -> bytes:
     body = request.body.encode()
     lines = [
         f"{request.method} {request.path} HTTP/1.1",
-        f"Host: {plan.host}:{plan.port}",
+        f"Host: {plan.host}:{plan.ports[0]}",
         f"Authorization: Bearer {plan.api_key}",
         f"Content-Length: {len(body)}",
     ]
@@ -154,7 +280,7 @@ def _bytes_of(request: Request, plan: Plan) -> bytes:
 
 async def _main() -> None:
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
-    sys.stdout.buffer.write(msgspec.json.encode(await Load(plan).run()))
+    sys.stdout.buffer.write(msgspec.json.encode(await run_plan(plan)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The plain implementation that the benchmark compares with: the same service, one transaction for each request.
 
-`python -m loadtests.plain serve --port …` is `holdfast serve` with `PlainEngine` in the engine's place. So HTTP, checks,
+`python -m loadtests.plain serve --port …` is `holdfast serve` with `PlainEngine` in the engine's place. HTTP, checks,
 tables, stored answers, messages, pool and COMMIT are the same code, and what differs is the engine: no lanes, no
 batches, no joining of duplicates. It is written as well as that goes:
 
@@ -204,9 +204,7 @@ class _Request:
 
     async def _hold_stock(self, command: CreateReservation, wanted: StockLine) -> StoredAnswer:
         quantity = wanted.quantity
-        rows, stored = await self._read(
-            SELECT_STOCK, wanted.sku.encode(), wanted.location.encode(), command.account_id
-        )
+        rows, stored = await self._read(SELECT_STOCK, wanted.sku.encode(), wanted.location.encode(), command.account_id)
         if stored is not None:
             return stored
         now, _, usual, most, item_id, available, amount, currency = rows[0]
@@ -357,7 +355,7 @@ def _hold_seconds(command: CreateReservation, usual: int, most: int) -> int:
     return asked
 
 
-def _line(  # noqa: PLR0913 - the columns of a row
+def _line(
     inventory_id: bytes, name: str, place: str, seat_id: bytes | None, quantity: int, amount: int, currency: bytes
 ) -> Line:
     return Line(
