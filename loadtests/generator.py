@@ -227,9 +227,11 @@ class Running:
         if not self.done.done():
             self.done.set_exception(ConnectionError("the server closed a connection in the middle of the load"))
 
-    def result(self) -> Result:
+    def close(self) -> None:
         for connection in self._connections:
             connection.close()
+
+    def result(self) -> Result:
         ordered = sorted(self._latencies)
         return Result(
             seconds=self._ended_at - self._started_at,
@@ -249,11 +251,16 @@ async def run_plan(plan: Plan) -> Outcome:
     before = _cpu_seconds()
     for running in streams:
         running.start()
-    async with asyncio.timeout(TIMEOUT_S):
-        await streams[0].done
-        for running in streams[1:]:
-            running.stop()
-            await running.done
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            await streams[0].done
+            for running in streams[1:]:
+                running.stop()
+                await running.done
+    finally:
+        for running in streams:
+            running.close()
+        await asyncio.sleep(0)  # connections are closed in the loop's next round
     used = _cpu_seconds() - before
     return Outcome([running.result() for running in streams], used)
 

@@ -23,7 +23,7 @@ LIMIT_S = 600
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Exit status 0 when all was measured, reached or not; 1 when an answer or the auditor was wrong; 2 for the usage."""
+    """Exit status 0 when all was measured, reached or not; 1: an answer or the auditor was wrong; 2: bad usage."""
     given = _parser().parse_args(arguments)
     try:
         wanted = wanted_figures(given.only)
