@@ -13,8 +13,9 @@ from loadtests.bench.figures import Curve, Figure, Sample
 from loadtests.bench.machine import cores, rss_mb
 from loadtests.bench.progress import Reporter
 from loadtests.venue import Venue
+from tests.races.databases import audit_now
 from tests.races.launched import launch_service
-from tests.running import RunningService, audit, start_service, upgrade
+from tests.running import RunningService, start_service, upgrade
 from tests.servers.find import private_mysql
 
 ENVIRONMENT = {
@@ -44,6 +45,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     large_event: int = 100_000
     small_event: int = 1000
     concurrent: int = 1000
+    processes: int = 4
     shares: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the greatest rate, for the curves by load
     clients: tuple[int, ...] = (1, 4, 16, 64, 128, 256)
     is_quick: bool = False
@@ -52,7 +54,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 QUICK = Options(
     rounds=1, requests=200, plain_requests=60, connections=32, at_rate_seconds=0.4, curve_seconds=0.15,
     grown_rows=20_000, grown_seeds=200, message_share=0.5, memory_requests=8_000, large_event=3000, small_event=200,
-    concurrent=200, shares=(0.25, 0.75), clients=(1, 16), is_quick=True,
+    concurrent=200, processes=2, shares=(0.25, 0.75), clients=(1, 16), is_quick=True,
 )  # fmt: skip
 
 
@@ -85,6 +87,7 @@ class Bench:
         self.cores = cores()
         self.growing: Any = None  # stages.grown.Grown
         self._opened = ExitStack()
+        self._plains: dict[str, Target] = {}
         self.background = self._opened.enter_context(ThreadPoolExecutor(1, thread_name_prefix="growth"))
 
     def close(self) -> None:
@@ -116,20 +119,23 @@ class Bench:
         self._opened.callback(venue.close)
         return Target(service, venue, None if service.store == "sqlite" else self.administrator.pid)
 
-    def beside_main(self, opened: ExitStack, *, workers: int = 1, plain: str = "") -> Target:
-        """A server on the main database and with its account; `plain` names one of loadtests.plain's ways."""
-        url = self.main.service.database_url
-        if plain:
-            more = {"HOLDFAST_TEST_PLAIN": plain, "HOLDFAST_POOL_CONNECTIONS": str(PLAIN_CONNECTIONS)}
-            service = launch_service("loadtests.plain", url, env={**ENVIRONMENT, **more})
-        else:
-            service = start_service(url, env=ENVIRONMENT, workers=workers)
-        opened.enter_context(service)
-        return Target(service, self.main.venue, self.administrator.pid)
+    def beside_main(self, opened: ExitStack, workers: int) -> Target:
+        """A server of several processes on the main database and with its account."""
+        service = start_service(self.main.service.database_url, env=ENVIRONMENT, workers=workers)
+        return Target(opened.enter_context(service), self.main.venue, self.administrator.pid)
+
+    def plain(self, way: str) -> Target:
+        """The plain implementation on the main database, in one of its ways: `sqlalchemy` or `driver`."""
+        if way not in self._plains:
+            more = {"HOLDFAST_TEST_PLAIN": way, "HOLDFAST_POOL_CONNECTIONS": str(PLAIN_CONNECTIONS)}
+            url = self.main.service.database_url
+            service = self._opened.enter_context(launch_service("loadtests.plain", url, env={**ENVIRONMENT, **more}))
+            self._plains[way] = Target(service, self.main.venue, self.administrator.pid)
+        return self._plains[way]
 
     def audit(self, service: RunningService) -> None:
         """The auditor must find nothing."""
-        audit(service)
+        audit_now(service.database_url)
         self.reporter.step(f"the auditor found nothing in the {service.store} database")
 
     def note(self, kind: str, sample: Sample) -> Sample:

@@ -47,6 +47,7 @@ def write_report(
                 "name": figure.name,
                 "title": figure.aim.title,
                 "value": round(figure.value, 4),
+                "text": figure.text,
                 "unit": figure.aim.unit,
                 "sense": figure.aim.sense,
                 "reach": None if figure.aim.sense == "told" else figure.aim.reach,

@@ -1,7 +1,5 @@
 """Holds, actions and replays in interleaved rounds: the no-op, the service and the plain implementation in each."""
 
-from contextlib import ExitStack
-
 from loadtests.bench import requests
 from loadtests.bench.bed import Target
 from loadtests.bench.bench import Bench
@@ -11,13 +9,12 @@ PLAIN_WAYS = {"plain": "sqlalchemy", "driver": "driver"}
 
 
 def run(bench: Bench) -> None:
-    with ExitStack() as opened:
-        plains = {
-            way: bench.beside_main(opened, plain=setting)
-            for way, setting in PLAIN_WAYS.items()
-            if bench.wants(f"distinct-{way}", f"stock-{way}")
-        }
-        rounds = [_round(bench, plains) for _ in range(bench.options.rounds + 1)]
+    plains = {
+        way: bench.plain(setting)
+        for way, setting in PLAIN_WAYS.items()
+        if bench.wants(f"distinct-{way}", f"stock-{way}")
+    }
+    rounds = [_round(bench, plains) for _ in range(bench.options.rounds + 1)]
     _figures(bench, rounds[1:])  # the first one warmed up
     bench.watch_memory()
 

@@ -9,7 +9,8 @@ from loadtests.bench.bench import ENVIRONMENT, Bench
 from loadtests.bench.figures import Curve, compared
 from loadtests.bench.growth import Growth
 from loadtests.venue import Venue
-from tests.running import audit, start_service, upgrade
+from tests.races.databases import audit_now
+from tests.running import start_service, upgrade
 
 SETTLE_S = 30
 
@@ -27,7 +28,7 @@ class Grown:
             seats = venue.take(bench.options.grown_seeds)
             _, references = target.run_for_references(requests.hold_seats(seats), bench.options.connections)
             target.run(requests.act(references, "release"), "200", bench.options.connections)
-        audit(self.url)
+        audit_now(self.url)
         self.growth = Growth(bench.administrator.on(self.url), bench.options.grown_rows, bench.options.message_share)
         bench.administrator.relax(relaxed=True)
         self.started = time.monotonic()

@@ -3,7 +3,6 @@
 At a fixed rate the latency of a request counts from when it was due, so a server that stalls is not spared.
 """
 
-from contextlib import ExitStack
 from statistics import median
 
 from loadtests.bench import requests
@@ -16,12 +15,11 @@ KINDS = {"no-op": "echo", "holds": "distinct", "plain": "distinct by plain"}
 
 
 def run(bench: Bench) -> None:
-    with ExitStack() as opened:
-        plain = bench.beside_main(opened, plain="sqlalchemy")
-        most = {kind: _most(bench, kind, plain) for kind in KINDS}
-        _at_half(bench, most["holds"] / 2)
-        _by_load(bench, plain, most)
-        _by_clients(bench, plain, most)
+    plain = bench.plain("sqlalchemy")
+    most = {kind: _most(bench, kind, plain) for kind in KINDS}
+    _at_half(bench, most["holds"] / 2)
+    _by_load(bench, plain, most)
+    _by_clients(bench, plain, most)
     bench.watch_memory()
 
 
