@@ -89,9 +89,9 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def due_times(rate: float, count: int) -> list[float]:
-    """Seconds from the start at which each of `count` requests is due, evenly spread."""
-    return [number / rate for number in range(count)]
+def due_after(number: int, rate: float) -> float:
+    """Seconds from the start at which the request of this number (from 0) is due: evenly spread."""
+    return number / rate
 
 
 class Connection(asyncio.Protocol):
@@ -176,7 +176,7 @@ class Running:
         """Make due what is due, every millisecond or so; a due request waits for the next free connection."""
         sent = 0
         while not self._stopped and (self._stream.repeat or sent < len(self._stream.requests)):
-            due = self._started_at + sent / rate
+            due = self._started_at + due_after(sent, rate)
             now = time.perf_counter()
             if due > now:
                 await asyncio.sleep(max(TICK_S, due - now))

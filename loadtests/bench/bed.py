@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import make_url
 
 from loadtests.bench.figures import Sample, Usage
-from loadtests.bench.machine import cpu_seconds, with_children
+from loadtests.bench.machine import cpu_seconds, cpu_seconds_of_everybody, with_children
 from loadtests.generator import Outcome, Plan, Request, Result, Stream
 from loadtests.venue import Venue
 from tests.accounts import http_client
@@ -67,12 +67,14 @@ class Target:
         plan = Plan(self._host, [self._port], self.venue.api_key, streams)
         pids = with_children(self.pid)
         api, database = cpu_seconds(pids), cpu_seconds(self._database_pids)
+        everybody = cpu_seconds_of_everybody()
         outcome = generate(plan)
         usage = Usage(
             wall=outcome.results[0].seconds,
             api=cpu_seconds(pids) - api,
             database=cpu_seconds(self._database_pids) - database if self._database_pids else None,
             generator=outcome.cpu_seconds,
+            everybody=cpu_seconds_of_everybody() - everybody,
         )
         for result, status in zip(outcome.results, expected, strict=True):
             if set(result.statuses) - {status}:

@@ -63,12 +63,16 @@ BY_NAME: Final = {aim.name: aim for aim in AIMS}
 
 
 class Usage(msgspec.Struct, frozen=True):
-    """Processor time of one run, in seconds; None of a database that is no process of this machine."""
+    """Processor time of one run, in seconds; None of a database that is no process of this machine.
+
+    `everybody` is that of all processes of the machine, ours and others'.
+    """
 
     wall: float
     api: float
     database: float | None
     generator: float
+    everybody: float
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -139,6 +143,7 @@ def compared(name: str, rates: Sequence[Sample], to: Sequence[Sample], cores: in
 
 
 BUSY: Final = 0.9
+OTHERS: Final = 0.3
 
 
 def limit_of(usages: Sequence[Usage], cores: int) -> str:
@@ -152,8 +157,11 @@ def limit_of(usages: Sequence[Usage], cores: int) -> str:
         f"API {api:.0%}, database {f'{database:.0%}' if known else 'elsewhere'}, generator {generator:.0%} of a core"
     )
     total = api + database + generator
+    everybody = sum(usage.everybody for usage in usages) / wall
     if total >= BUSY * cores:
         what = "all cores are busy"
+    elif everybody >= BUSY * cores and everybody - total >= OTHERS:
+        what = f"other programs took {everybody - total:.1f} cores"
     elif api >= BUSY:
         what = "the API process keeps its one core busy"
     elif generator >= BUSY:

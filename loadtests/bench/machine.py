@@ -34,6 +34,13 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return ticks / TICKS_PER_SECOND
 
 
+def cpu_seconds_of_everybody() -> float:
+    """Processor time that all processes of the machine have used since it started."""
+    fields = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _waiting, interrupts, soft = (int(field) for field in fields[:7])
+    return (user + nice + system + interrupts + soft) / TICKS_PER_SECOND
+
+
 def rss_mb(pid: int) -> float:
     """Resident memory of the process, in millions of bytes."""
     for line in (PROC / str(pid) / "status").read_text().splitlines():

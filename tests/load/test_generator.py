@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from loadtests.generator import Outcome, Plan, Request, Stream, due_times, percentile, run_plan
+from loadtests.generator import Outcome, Plan, Request, Stream, due_after, percentile, run_plan
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_percentiles(values: list[float], share: float, expected: float) -> None
 
 
 def test_requests_of_an_open_stream_are_due_evenly() -> None:
-    assert due_times(4, 5) == [0, 0.25, 0.5, 0.75, 1.0]
+    assert [due_after(number, rate=4) for number in range(5)] == [0, 0.25, 0.5, 0.75, 1.0]
 
 
 class Answering:

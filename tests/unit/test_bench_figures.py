@@ -19,7 +19,7 @@ from loadtests.bench.report.table import markdown, put_into_readme
 
 
 def sample(per_second: float, *, api: float = 0.5, database: float | None = 0.3, generator: float = 0.1) -> Sample:
-    return Sample(per_second, 1.0, 4.0, Usage(wall=1.0, api=api, database=database, generator=generator))
+    return Sample(per_second, 1.0, 4.0, Usage(1.0, api, database, generator, everybody=1.0))
 
 
 def test_a_ratio_is_of_two_runs_of_one_round() -> None:
@@ -69,11 +69,12 @@ def test_values_are_shown_with_their_units(value: float, unit: str, text: str) -
 @pytest.mark.parametrize(
     ("usage", "told"),
     [
-        (Usage(wall=2.0, api=1.9, database=0.4, generator=0.2), "API process keeps its one core busy"),
-        (Usage(wall=2.0, api=1.9, database=1.5, generator=0.4), "all cores are busy"),
-        (Usage(wall=2.0, api=0.5, database=0.2, generator=0.1), "waits, most of all for COMMIT"),
-        (Usage(wall=2.0, api=0.5, database=0.2, generator=1.9), "generator keeps its one core busy"),
-        (Usage(wall=2.0, api=1.9, database=None, generator=0.1), "database elsewhere"),
+        (Usage(2.0, api=1.9, database=0.4, generator=0.2, everybody=2.6), "API process keeps its one core busy"),
+        (Usage(2.0, api=1.9, database=1.5, generator=0.4, everybody=3.9), "all cores are busy"),
+        (Usage(2.0, api=0.5, database=0.2, generator=0.1, everybody=0.9), "waits, most of all for COMMIT"),
+        (Usage(2.0, api=0.5, database=0.2, generator=0.1, everybody=3.8), "other programs took 1.5 cores"),
+        (Usage(2.0, api=0.5, database=0.2, generator=1.9, everybody=2.7), "generator keeps its one core busy"),
+        (Usage(2.0, api=1.9, database=None, generator=0.1, everybody=2.1), "database elsewhere"),
     ],
 )
 def test_processor_time_tells_what_limits(usage: Usage, told: str) -> None:

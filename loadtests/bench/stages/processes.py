@@ -14,9 +14,8 @@ def run(bench: Bench) -> None:
         for number in range(bench.options.rounds + 1):
             by_one = main.run(requests.hold_stock(count), "201", connections)
             by_several = several.run(requests.hold_stock(count), "201", connections)
-            bench.reporter.step(
-                f"1 process {by_one.per_second:,.0f}/s, {bench.options.processes} processes {by_several.per_second:,.0f}/s"
-            )
+            many = f"{bench.options.processes} processes {by_several.per_second:,.0f}/s"
+            bench.reporter.step(f"1 process {by_one.per_second:,.0f}/s, {many}")
             if number:
                 bench.note("stock by 1 process", by_one)
                 bench.note("stock by several processes", by_several)
