@@ -74,6 +74,8 @@ def _measure(options: Options, wanted: set[str], stages: Sequence[Stage], consol
         bench.found.remarks.append(
             f"The machine was not idle before the run (load average {before:.1f}): repeat it when it is."
         )
+    if options.is_quick:
+        bench.found.remarks.append("A quick run shows that the benchmark works. Its values mean nothing.")
     total = sum(reporter.seconds.values())
     if total > LIMIT_S:
         bench.found.remarks.append(f"It took {total:.0f} s, more than {LIMIT_S}: this machine is slow, or was busy.")

@@ -153,9 +153,8 @@ def limit_of(usages: Sequence[Usage], cores: int) -> str:
     generator = sum(usage.generator for usage in usages) / wall
     known = [usage.database for usage in usages if usage.database is not None]
     database = sum(known) / wall
-    shares = (
-        f"API {api:.0%}, database {f'{database:.0%}' if known else 'elsewhere'}, generator {generator:.0%} of a core"
-    )
+    parts = {"API": api, **({"database": database} if known else {}), "generator": generator}
+    shares = f"{', '.join(f'{name} {share:.0%}' for name, share in parts.items())} of a core"
     total = api + database + generator
     everybody = sum(usage.everybody for usage in usages) / wall
     if total >= BUSY * cores:

@@ -74,7 +74,7 @@ def test_values_are_shown_with_their_units(value: float, unit: str, text: str) -
         (Usage(2.0, api=0.5, database=0.2, generator=0.1, everybody=0.9), "waits, most of all for COMMIT"),
         (Usage(2.0, api=0.5, database=0.2, generator=0.1, everybody=3.8), "other programs took 1.5 cores"),
         (Usage(2.0, api=0.5, database=0.2, generator=1.9, everybody=2.7), "generator keeps its one core busy"),
-        (Usage(2.0, api=1.9, database=None, generator=0.1, everybody=2.1), "database elsewhere"),
+        (Usage(2.0, api=1.9, database=None, generator=0.1, everybody=2.1), "busy: API 95%, generator 5% of a core"),
     ],
 )
 def test_processor_time_tells_what_limits(usage: Usage, told: str) -> None:

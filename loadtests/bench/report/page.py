@@ -14,7 +14,7 @@ STYLE = """
 body { font: 1rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; padding: 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid #8886; padding: .4rem .6rem .4rem 0; text-align: left; vertical-align: top; }
-.value { font-weight: bold; white-space: nowrap; }
+.value { font-weight: bold; } .value, .wanted { white-space: nowrap; }
 .reached { color: #00704a; } .missed { color: #b04a00; }
 @media (prefers-color-scheme: dark) { .reached { color: #4cd6a0; } .missed { color: #ffa45c; } }
 figure { margin: 2rem 0; } img { background: #fff; height: auto; max-width: 100%; }
@@ -77,7 +77,7 @@ def _row(figure: Figure) -> str:
     cells = (
         f"<td>{escape(figure.aim.title)}</td>",
         f"<td class='value'>{escape(figure.text)}</td>",
-        f"<td data-name='to reach'>{escape(figure.aim.wanted)}</td>",
+        f"<td class='wanted' data-name='to reach'>{escape(figure.aim.wanted)}</td>",
         f"<td class='{kind}'>{verdict}</td>",
         f"<td data-name='compared'>{escape(figure.detail)}</td>",
         f"<td data-name='limit'>{escape(figure.limit)}</td>",

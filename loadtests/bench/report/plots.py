@@ -40,7 +40,7 @@ def draw_all(curves: dict[str, list[Curve]], memory: Sequence[MemoryPoint], fold
         ("clients", "Throughput by number of clients", _clients),
         ("latency", "Latency at a fixed rate of arrival", _latency),
         ("batches", "Commands in one transaction by rate of arrival", _batches),
-        ("growth", "The same with millions of rows there", _growth),
+        ("growth", "Holds on an empty database and with millions of rows", _growth),
     ):
         if curves.get(name):
             made.append(_save(folder, name, title, curves[name], draw))
@@ -125,7 +125,7 @@ def _batches(axes: Axes, curves: Sequence[Curve]) -> None:
 def _growth(axes: Axes, curves: Sequence[Curve]) -> None:
     for curve in curves:
         _line(axes, curve)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.2 * max(rate for curve in curves for rate in curve.ys))
     axes.set_xticks(curves[0].xs)
     axes.yaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.set_xlabel("round")
