@@ -44,10 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for remark in found.remarks:
         console.print(remark)
     folder = new_folder(given.reports)
-    write_report(folder, found, options, machine, seconds)
+    plots = write_report(folder, found, options, machine, seconds)
     console.print(f"{sum(seconds.values()):.0f} s in total; written to {folder}", highlight=False, soft_wrap=True)
     if given.into_docs:
-        into_docs(folder, found, machine)
+        into_docs(folder, found, plots, machine)
         console.print("plots copied to docs/bench, table written into README.md")
 
 

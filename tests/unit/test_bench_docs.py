@@ -20,11 +20,13 @@ def test_plots_and_table_get_to_their_places(tmp_path_factory: pytest.TempPathFa
     memory = [MemoryPoint(0, 100.0), MemoryPoint(1000, 101.0)]
     plots = draw_all(curves, memory, folder)
     found = Findings(figures=[Figure("distinct", 0.61, "300/s to 500/s", "all cores are busy")])
-    into_docs(folder, found, MACHINE, root)
+    into_docs(folder, found, plots, MACHINE, root)
     assert {path.name for path in (root / "docs" / "bench").iterdir()} == {"clients.png", "memory.png"}
     assert {plot.file for plot in plots} == {"clients.png", "memory.png"}
     text = (root / "README.md").read_text()
     assert "one machine with 2 cores (Some CPU, 8.0 GB)" in text
+    assert "![Throughput by number of clients. holds: from 100 at 1 to 300 at 4; no-op: " in text
+    assert "(docs/bench/memory.png)" in text
     assert "| holds on distinct seats, to the no-op | 0.61 |" in text
 
 

@@ -35,8 +35,8 @@ def verdict_of(figure: Figure) -> str:
     return "reached" if figure.is_reached else "not reached"
 
 
-def markdown(figures: Sequence[Figure], machine: str) -> str:
-    """The README's block between its markers."""
+def markdown(figures: Sequence[Figure], machine: str, pictures: Sequence[str] = ()) -> str:
+    """The README's block between its markers: the table, what limits, and the pictures as Markdown."""
     lines = [
         f"One run of `make bench` on {machine}; each figure is the median of its interleaved rounds:",
         "",
@@ -51,6 +51,8 @@ def markdown(figures: Sequence[Figure], machine: str) -> str:
     if missed:
         lines += ["", "What limits the figures that are not reached, on that machine:", ""]
         lines += [f"- {figure.aim.title}: {figure.limit}." for figure in missed]
+    for picture in pictures:
+        lines += ["", picture]
     return "\n".join(lines)
 
 

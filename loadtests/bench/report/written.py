@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import msgspec
 
 from loadtests.bench.bench import Findings, Options
 from loadtests.bench.report.page import page
-from loadtests.bench.report.plots import draw_all
+from loadtests.bench.report.plots import Plot, draw_all
 from loadtests.bench.report.table import markdown, put_into_readme, verdict_of
 
 ROOT = Path(__file__).parents[3]
@@ -33,8 +33,8 @@ def new_folder(reports: Path) -> Path:
 
 def write_report(
     folder: Path, found: Findings, options: Options, machine: Mapping[str, object], seconds: Mapping[str, float]
-) -> None:
-    """bench.json, the plots and index.html."""
+) -> list[Plot]:
+    """bench.json, the plots and index.html; the plots that there are."""
     plots = draw_all(found.curves, found.memory, folder)
     total = round(sum(seconds.values()), 1)
     document = {
@@ -75,15 +75,19 @@ def write_report(
     }
     text = page(title=TITLE, figures=found.figures, plots=plots, facts=facts, remarks=found.remarks, folder=folder)
     (folder / "index.html").write_text(text, encoding="utf-8")
+    return plots
 
 
-def into_docs(folder: Path, found: Findings, machine: Mapping[str, object], root: Path = ROOT) -> None:
+def into_docs(
+    folder: Path, found: Findings, plots: Sequence[Plot], machine: Mapping[str, object], root: Path = ROOT
+) -> None:
     """The plots into docs/bench, the table into the README between its markers."""
     docs = root / "docs" / "bench"
     docs.mkdir(parents=True, exist_ok=True)
-    for plot in sorted(folder.glob("*.png")):
-        shutil.copy(plot, docs / plot.name)
-    put_into_readme(root / "README.md", markdown(found.figures, in_words(machine)))
+    for plot in plots:
+        shutil.copy(folder / plot.file, docs / plot.file)
+    pictures = [f"![{plot.alt}](docs/bench/{plot.file})" for plot in plots]
+    put_into_readme(root / "README.md", markdown(found.figures, in_words(machine), pictures))
 
 
 def in_words(machine: Mapping[str, object]) -> str:
