@@ -1,8 +1,9 @@
 """Ends what the tests started, even when the test run itself was killed.
 
 A small process holds the reading end of a pipe whose writing end only the test run has. When the test run is gone,
-by whatever means, the pipe closes, and the reaper kills the process groups and removes the directories that it was
-told of and not untold. It knows pids that were announced to it, and never looks for processes by name.
+by whatever means, the pipe closes, and the reaper kills the process groups, unmounts what was mounted and removes the
+directories that it was told of and not untold. It knows pids that were announced to it, and never looks for processes
+by name.
 """
 
 import atexit
@@ -38,6 +39,16 @@ def forget_directory(path: Path) -> None:
     _tell(f"-dir {path}")
 
 
+def guard_mount(path: Path) -> None:
+    """From now on what is mounted there does not outlive this process."""
+    _tell(f"+mount {path}")
+
+
+def forget_mount(path: Path) -> None:
+    """It was unmounted."""
+    _tell(f"-mount {path}")
+
+
 def _tell(line: str) -> None:
     global _reaper  # noqa: PLW0603 - one reaper a test run, started with the first thing to guard
     with _lock:
@@ -59,7 +70,7 @@ def _close() -> None:
 
 def _reap_at_end_of_input() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    guarded: dict[str, set[str]] = {"pid": set(), "dir": set()}
+    guarded: dict[str, set[str]] = {"pid": set(), "mount": set(), "dir": set()}
     for line in sys.stdin:
         kind, _, value = line.rstrip("\n").partition(" ")
         if kind.startswith("+"):
@@ -71,6 +82,8 @@ def _reap_at_end_of_input() -> None:
             os.killpg(int(pid), signal.SIGKILL)
         except ProcessLookupError:
             continue
+    for path in guarded["mount"]:
+        subprocess.run(["umount", "--lazy", path], check=False, stderr=subprocess.DEVNULL)
     for directory in guarded["dir"]:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -25,8 +25,11 @@ from tests.servers.mysql import execute
 OUTLIVED = """
 import signal, sys
 from pathlib import Path
+from tests.faults.small_disk import mounted_disk
 from tests.process import ChildProcess, make_directory
-directory = make_directory("outlived")
+mount = mounted_disk()
+disk = mount.__enter__()
+directory = make_directory("outlived") if disk is None else disk.path
 child = ChildProcess(["sleep", "600"], log_path=directory / "log")
 child.start()
 print(child.pid, directory, flush=True)
@@ -144,6 +147,7 @@ def test_nothing_outlives_a_test_run_that_was_killed() -> None:
         assert Path(directory).exists()
         run.send_signal(signal.SIGKILL)
     wait_until(lambda: not is_alive(int(pid)), what=f"process {pid} ended")
+    # Where it may mount one, a file system of its own is mounted there.
     wait_until(lambda: not Path(directory).exists(), what=f"{directory} removed")
 
 

@@ -110,16 +110,26 @@ class _Container:
     def resume(self) -> None:
         self._container.get_wrapped_container().unpause()
 
+    def run(self, command: list[str]) -> None:
+        """Runs a command inside."""
+        code, output = self._container.exec(command)
+        assert code == 0, f"{command}: {output!r}"
+
     def close(self) -> None:
         self._container.stop()
 
 
 class ContainerMysql(_Container, MysqlDatabases):
-    """MySQL as it comes: binary log, `caching_sha2_password`. Its port is fixed, so that it survives a restart."""
+    """MySQL as it comes: binary log, `caching_sha2_password`. Its port is fixed, so that it survives a restart.
 
-    def __init__(self) -> None:
+    `in_memory_mb`: the size of a file system in memory for its data, which do not survive one.
+    """
+
+    def __init__(self, in_memory_mb: int | None = None) -> None:
         password = secrets.token_hex(12)
         container = MySqlContainer(MYSQL_IMAGE, username="root", password=password, dbname="holdfast_test")
+        if in_memory_mb is not None:
+            container.with_kwargs(tmpfs={"/var/lib/mysql": f"size={in_memory_mb}m"})
         container.with_bind_ports(container.port, free_port())
         _Container.__init__(self, container)
         host, port = container.get_container_host_ip(), container.get_exposed_port(container.port)
@@ -146,9 +156,9 @@ class ContainerRedis(_Container):
         return is_answering_ping(self.url)
 
 
-def start_mysql_container() -> ContainerMysql:
-    """A running server. Raises UnavailableError."""
-    return _started(MYSQL_IMAGE, ContainerMysql)
+def start_mysql_container(in_memory_mb: int | None = None) -> ContainerMysql:
+    """A running server, on a disk or in so many megabytes of memory. Raises UnavailableError."""
+    return _started(MYSQL_IMAGE, lambda: ContainerMysql(in_memory_mb))
 
 
 def start_redis_container() -> ContainerRedis:

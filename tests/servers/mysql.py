@@ -107,11 +107,11 @@ class LocalMysql(LocalServer, MysqlDatabases):
 
     start_timeout_s = 90.0
 
-    def __init__(self, program: str, root: Path | None = None) -> None:
-        """`root`: the directory tree in which `program` is run by chroot."""
+    def __init__(self, program: str, root: Path | None = None, inside: Path | None = None) -> None:
+        """`root`: the directory tree in which `program` is run by chroot. `inside`: where its directory is made."""
         self._root = root
         self._program = ["chroot", str(root), program] if root else [program]
-        self._directory = make_directory("mysql", inside=root / "tmp" if root else None)
+        self._directory = make_directory("mysql", inside=inside or (root / "tmp" if root else None))
         self.version = self._run("--version")
         self.port = free_port()
         password = secrets.token_hex(12)
