@@ -45,19 +45,23 @@ class Fault(Enum):
     """What happens to a connection in which the ordered place is reached."""
 
     CUT_BEFORE = "nothing from there on is delivered, and both sides are cut"
-    CUT_AFTER = "it is delivered, no byte of the answer is, and both sides are cut"
+    CUT_AFTER = "it is delivered, of the answer no more than was ordered, and both sides are cut"
     CUT_CLIENT = "nothing from there on is delivered; the client is cut, the server keeps an idle connection"
 
 
 @dataclass(eq=False)
 class Order:
-    """A place in the stream and what to do there: the first occurrence of `pattern`, or after `skip` bytes."""
+    """A place in the stream and what to do there: the first occurrence of `pattern`, or after `skip` bytes.
+
+    `answer_bytes` of the answer are delivered before CUT_AFTER cuts.
+    """
 
     direction: Direction
     fault: Fault
     times: int
     pattern: bytes = b""
     skip: int = 0
+    answer_bytes: int = 0
     done: int = 0
 
     def wait_until_done(self, timeout: float = 10.0) -> None:
@@ -144,10 +148,17 @@ class TcpProxy:
         """Delivers `skip` more bytes of a connection in that direction, and cuts it in place of the next one."""
         return self._order(Order(direction, Fault.CUT_BEFORE, times, skip=skip))
 
-    def cut_at(self, pattern: bytes, fault: Fault, direction: Direction = Direction.TO_SERVER, times: int = 1) -> Order:
+    def cut_at(
+        self,
+        pattern: bytes,
+        fault: Fault,
+        direction: Direction = Direction.TO_SERVER,
+        times: int = 1,
+        answer_bytes: int = 0,
+    ) -> Order:
         """Does what `fault` says where `pattern` goes by."""
         assert pattern, "an empty pattern is everywhere"
-        return self._order(Order(direction, fault, times, pattern=pattern))
+        return self._order(Order(direction, fault, times, pattern=pattern, answer_bytes=answer_bytes))
 
     def cut_now(self) -> None:
         """Cuts every connection."""
@@ -273,6 +284,10 @@ class TcpProxy:
         answered = connection.cut_at_answer
         if answered is not None and answered.direction is not direction:
             answered.done += 1
+            if answered.answer_bytes:
+                # Sent before the reset: the other end may still read it, or lose it with the reset, as on a real line.
+                writer.write(data[: answered.answer_bytes])
+                await writer.drain()
             connection.cut()
             return
         order, offset = self._first_reached(connection, direction, data)

@@ -32,9 +32,13 @@ def _limit(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
 
 
-if __name__ == "__main__":
+def install() -> None:
     # Or the kernel would end the process instead of refusing the write.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, fill_up)
     signal.signal(signal.SIGUSR2, make_room)
+
+
+if __name__ == "__main__":
+    install()
     cli.main()

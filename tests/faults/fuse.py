@@ -2,7 +2,7 @@
 
 `python -m tests.faults.fuse serve …`. The file that HOLDFAST_TEST_FUSE names says where, how and for which commands:
 `PLACE SIGNAL COMMAND`, for example `written SIGKILL CreateReservation`. It burns once: the file is gone before the
-signal is sent. Without the file nothing happens.
+signal is sent. Without the file nothing happens. The worker's giving of positions to messages counts as a command, too.
 """
 
 import os
@@ -12,15 +12,19 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from service import cli
+from service import cli, worker
 from service.database import store
+from service.database.store import Store
 from service.reservations import attempt
 
 READ, WRITTEN, COMMITTED = "read", "written", "committed"
 """All is read and decided, nothing is written. All is written, nothing is committed. All is durable, nobody knows."""
+SEQUENCE = "sequence"
+"""Stands for a command where messages are given their positions, by which readers find them."""
 
 write_changes = attempt.write_changes
 commit = store.commit
+sequence = worker.sequence
 # The commands of the transaction that this task has open.
 commands_inside: ContextVar[frozenset[str]] = ContextVar("commands_inside", default=frozenset())
 
@@ -52,7 +56,18 @@ async def burn_and_commit(*arguments: Any) -> None:
     commands_inside.set(frozenset())
 
 
-if __name__ == "__main__":
+async def burn_and_sequence(its_store: Store) -> int:
+    # A task of its own does this and nothing else; a round that finds nothing writes nothing and burns nothing.
+    commands_inside.set(frozenset({SEQUENCE}))
+    return await sequence(its_store)
+
+
+def install() -> None:
     attempt.write_changes = burn_and_write
     store.commit = burn_and_commit
+    worker.sequence = burn_and_sequence
+
+
+if __name__ == "__main__":
+    install()
     cli.main()

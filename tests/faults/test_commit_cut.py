@@ -3,6 +3,8 @@
 Whoever lost the connection cannot know what became of the transaction; its marker tells (engine.md, ambiguous commit).
 """
 
+from typing import NamedTuple
+
 import pytest
 
 from tests.accounts import Account
@@ -12,13 +14,30 @@ from tests.faults.conftest import CutOff
 from tests.faults.patient import Customers
 from tests.make import act, hold, new_idempotency_key, put_event, put_stock, wait_until
 from tests.races.metrics import counted
-from tests.tcp_proxy import COMMIT, Fault
+from tests.tcp_proxy import COMMIT, Fault, Order, TcpProxy
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
+
+
+class Way(NamedTuple):
+    """Where the connection is cut, and what has become of the transaction then."""
+
+    fault: Fault
+    outcome: str
+    pattern: bytes = COMMIT
+    answer_bytes: int = 0
+
+    def order(self, proxy: TcpProxy) -> Order:
+        return proxy.cut_at(self.pattern, self.fault, answer_bytes=self.answer_bytes)
+
+
 WAYS = {
-    "request-swallowed": (Fault.CUT_BEFORE, "rolled_back"),
-    "answer-swallowed": (Fault.CUT_AFTER, "committed"),
-    "request-swallowed-and-the-old-session-lingers": (Fault.CUT_CLIENT, "rolled_back"),
+    "request-swallowed": Way(Fault.CUT_BEFORE, "rolled_back"),
+    "request-cut-in-its-middle": Way(Fault.CUT_BEFORE, "rolled_back", COMMIT[3:]),
+    "answer-swallowed": Way(Fault.CUT_AFTER, "committed"),
+    "answer-cut-in-its-head": Way(Fault.CUT_AFTER, "committed", answer_bytes=3),
+    "answer-cut-before-its-last-byte": Way(Fault.CUT_AFTER, "committed", answer_bytes=10),
+    "request-swallowed-and-the-old-session-lingers": Way(Fault.CUT_CLIENT, "rolled_back"),
 }
 
 
@@ -28,10 +47,10 @@ def ambiguous(cut_off: CutOff, outcome: str) -> float:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_row_08_create_whose_commit_is_cut_has_one_effect(cut_off: CutOff, customer: Account, way: str) -> None:
-    fault, outcome = WAYS[way]
+    outcome = WAYS[way].outcome
     put_stock(customer, on_hand=10)
     before = ambiguous(cut_off, outcome)
-    cut = cut_off.proxy.cut_at(COMMIT, fault)
+    cut = WAYS[way].order(cut_off.proxy)
     key = new_idempotency_key()
     answer = hold(customer, UNIT, key=key)
     cut.wait_until_done()
@@ -50,7 +69,7 @@ def test_row_08_create_whose_commit_is_cut_has_one_effect(cut_off: CutOff, custo
 def test_row_08_action_whose_commit_is_cut_is_one_version(cut_off: CutOff, customer: Account, way: str) -> None:
     put_stock(customer, on_hand=10)
     reference = hold(customer, UNIT).json()["reference"]
-    cut = cut_off.proxy.cut_at(COMMIT, WAYS[way][0])
+    cut = WAYS[way].order(cut_off.proxy)
     answer = act(customer, reference, "confirm")
     cut.wait_until_done()
     assert answer.status_code == 200, answer.text
@@ -63,7 +82,7 @@ def test_row_08_plain_use_case_whose_commit_is_cut_has_one_effect(cut_off: CutOf
     put_event(customer, seats=["101-A-1"])
     body = {"seats": [{"section": "101", "row": "A", "number": "2", "category": "1"}]}
     key = {"Idempotency-Key": new_idempotency_key()}
-    cut = cut_off.proxy.cut_at(COMMIT, WAYS[way][0])
+    cut = WAYS[way].order(cut_off.proxy)
     answer = customer.http.put("/v1/events/final/seats", json=body, headers=key)
     cut.wait_until_done()
     assert answer.status_code == 200, answer.text
@@ -78,8 +97,8 @@ def test_row_08_commits_cut_under_load_lose_and_double_nothing(cut_off: CutOff, 
     with Customers([customer]) as customers:
         customers.wait_for(10)
         # A lingering session is waited for until its lock is broken: fewer of them.
-        for _ in range(2 if WAYS[way][0] is Fault.CUT_CLIENT else 6):
-            cut_off.proxy.cut_at(COMMIT, WAYS[way][0]).wait_until_done(30)
+        for _ in range(2 if WAYS[way].fault is Fault.CUT_CLIENT else 4):
+            WAYS[way].order(cut_off.proxy).wait_until_done(30)
             customers.wait_for(6)
     customers.settle()
 

@@ -19,6 +19,7 @@ from tests.tcp_proxy import Direction, Fault, TcpProxy
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
 HANDED_OVER_AFTER_S = 0.5
+EVERY_BYTES, LEAST_CUTS = 16, 20
 
 
 @pytest.fixture
@@ -76,6 +77,35 @@ def test_row_04_answer_cut_on_its_way_is_replayed_whole(
     assert answer.headers["Location"] == told["location"]
     assert references(account) == [answer.json()["reference"]]
     assert stock_counts(account) == (1, 0, 9)
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_rows_01_and_04_cut_at_every_part_of_request_and_answer_then_retried_has_one_effect(
+    account: Account, far: Account, proxy: TcpProxy, direction: Direction
+) -> None:
+    put_stock(account, on_hand=1000)
+    cuts = 0
+    is_whole = False
+    while not is_whole:
+        key = new_idempotency_key()
+        cut = proxy.cut_at_byte(direction, skip=cuts * EVERY_BYTES)
+        try:
+            lost: httpx.Response | None = hold(far, UNIT, key=key)
+        except httpx.TransportError:
+            lost = None
+        # Past its last byte nothing is cut any more.
+        is_whole = not cut.done
+        assert (lost is not None) == is_whole
+        proxy.heal()
+        again = hold(account, UNIT, key=key)
+        replayed = again.headers["Idempotent-Replayed"]
+        assert (again.status_code, replayed) == (201, str(is_whole or direction is Direction.TO_CLIENT).lower())
+        cuts += 1
+        assert stock_counts(account) == (cuts, 0, 1000 - cuts)
+        # The next one is a connection of its own, counted from its first byte.
+        proxy.cut_now()
+        wait_until(lambda: proxy.connections == 0)
+    assert cuts > LEAST_CUTS
 
 
 def test_row_04_answer_of_an_action_cut_on_its_way_is_replayed_whole(

@@ -120,6 +120,17 @@ def test_pattern_delivered_and_its_answer_swallowed(proxy: TcpProxy, shouter: Sh
     assert order.done == 1
 
 
+def test_pattern_delivered_and_its_answer_cut_at_the_byte(
+    proxy: TcpProxy, shouter: Shouter, client: socket.socket
+) -> None:
+    order = proxy.cut_at(COMMIT, Fault.CUT_AFTER, answer_bytes=3)
+    assert ask(client, COMMIT) == COMMIT[:3].upper()
+    with pytest.raises(CUT):
+        client.recv(1)
+    assert shouter.received == [b"hello" + COMMIT]
+    assert order.done == 1
+
+
 def test_client_cut_while_the_server_keeps_its_connection(
     proxy: TcpProxy, shouter: Shouter, client: socket.socket
 ) -> None:

@@ -1,6 +1,7 @@
 """Rows 12 and 13: `kill -9` of a worker in the middle of a sweep. The next one ends what is left, each hold once.
 
-Delivery of messages to other systems comes later; what a worker publishes by now is positions of the outbox.
+Delivery of messages to other systems comes later; what a worker publishes by now is positions of the outbox: killed
+before or after their COMMIT, no message is missed, and none has two positions.
 """
 
 import signal
@@ -14,6 +15,7 @@ from tests.accounts import Account, new_account
 from tests.api.reading import held, history, messages, read, stock_counts
 from tests.conftest import MysqlServer
 from tests.faults.conftest import ENVIRONMENT
+from tests.faults.fuse import COMMITTED, SEQUENCE, WRITTEN
 from tests.faults.fused import Fuse, fused_worker, wait_until_dead
 from tests.make import act, put_stock, wait_until
 from tests.races.databases import audit_now, mysql_database
@@ -63,6 +65,21 @@ def test_rows_12_and_13_worker_killed_in_a_sweep_ends_each_hold_once(
     assert stock_counts(account) == (6, 0, 0)
     told = [(message["reference"], message["version"]) for message in messages(account) if message["reference"]]
     assert len(told) == len(set(told)) == 2 * len(made) + 2
+
+
+@pytest.mark.parametrize("place", [WRITTEN, COMMITTED])
+def test_row_12_worker_killed_while_it_publishes_leaves_each_message_one_position(
+    stand: Stand, account: Account, place: str
+) -> None:
+    put_stock(account, on_hand=6)
+    stand.fuse.lay(place, signal.SIGKILL, SEQUENCE)
+    references = [held(account, UNIT)["reference"] for _ in range(6)]
+    wait_until_dead(stand.worker)
+    stand.worker.start()
+    told = [message["reference"] for message in messages(account) if message["reference"]]
+    assert told == references
+    again = [message["reference"] for message in messages(account) if message["reference"]]
+    assert again == told, "positions that were given stay"
 
 
 def waiting_for_all(account: Account) -> str:

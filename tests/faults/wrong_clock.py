@@ -19,9 +19,13 @@ def wrong_time_ns() -> int:
     return right_time_ns() + OFFSET_S * 1_000_000_000
 
 
-if __name__ == "__main__":
-    # Before anything of the service is loaded, which may keep the functions by name.
+def install() -> None:
+    """To be called before anything of the service is loaded, which may keep the functions by name."""
     time.time, time.time_ns = wrong_time, wrong_time_ns
+
+
+if __name__ == "__main__":
+    install()
     from service import cli
 
     cli.main()

@@ -117,12 +117,12 @@ def test_hot_row_is_locked_by_redis_and_not_oversold(pair: Pair) -> None:
     assert pair.commands()["set"] > 0
 
 
-def test_hot_row_whose_locks_vanish_all_the_time_is_not_oversold(pair: Pair) -> None:
+def test_row_11_hot_row_whose_locks_vanish_all_the_time_is_not_oversold(pair: Pair) -> None:
     with breaking(pair.redis, lambda client: client.flushall()):
         hammer_until(pair.callers, "flushed", lambda: pair.locks("redis", "granted") > 0)
 
 
-def test_hot_row_whose_locks_belong_to_somebody_else_is_not_oversold(pair: Pair) -> None:
+def test_row_11_hot_row_whose_locks_belong_to_somebody_else_is_not_oversold(pair: Pair) -> None:
     """Every lock is deleted and taken by a stranger who never gives it back."""
 
     def steal(client: Redis) -> None:

@@ -76,7 +76,7 @@ def at_the_end_of(reservation: dict[str, object], offset_ms: int) -> None:
     wait_until(lambda: datetime.now(UTC) >= end)
 
 
-def test_confirm_sweep_and_cancel_at_the_very_end_have_one_winner(callers: list[Account]) -> None:
+def test_row_13_confirm_sweep_and_cancel_at_the_very_end_have_one_winner(callers: list[Account]) -> None:
     """A third of the confirms may be late; cancels come over and over until there is nothing more to cancel."""
     many = 18
     put_event(callers[0])
@@ -123,7 +123,7 @@ def test_confirm_sweep_and_cancel_at_the_very_end_have_one_winner(callers: list[
     assert taken == {labels[place] for place in lasting}
 
 
-def test_two_sweeps_and_new_holds_on_lapsed_units_have_one_winner_a_unit(callers: list[Account]) -> None:
+def test_row_13_two_sweeps_and_new_holds_on_lapsed_units_have_one_winner_a_unit(callers: list[Account]) -> None:
     many = 16
     put_event(callers[0])
     labels = list(seat_states(callers[0]))[:many]
