@@ -2,16 +2,18 @@
 #
 #   PYTHON=python3.13   another interpreter for the virtual environment
 #   PORT=8080           the demo's port
+#   MINUTES=60          how long the soak is
 #   ARGS='…'            arguments for the command behind the target, as in: make test ARGS='-k seating -x'
 
 PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
+MINUTES ?= 10
 BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench load lock clean clean-data
+.PHONY: help install demo test check format bench load soak lock clean clean-data
 
 help:
 	@echo 'make demo     the main job before your eyes: server, real venue, 200 impatient customers, audit'
@@ -19,6 +21,7 @@ help:
 	@echo 'make check    format, lint, types, import rules, unit and house tests; under a minute'
 	@echo 'make bench    throughput, as a ratio to a no-op endpoint of the same app'
 	@echo 'make load     SCENARIO=… USERS=… DURATION=… [UI=1] [CONTROL=1]: load, audit, verdict; without SCENARIO: the list'
+	@echo 'make soak     MINUTES=10: faults of every kind at random under load; nothing may be lost or doubled'
 	@echo 'make install  .venv from requirements.lock, nothing more'
 	@echo 'make format   what `make check` can mend by itself'
 	@echo 'make lock     both locks anew from pyproject.toml (ARGS=--upgrade for newer releases)'
@@ -67,6 +70,9 @@ LOAD := $(SCENARIO) $(USERS:%=--users %) $(DURATION:%=--duration %) $(if $(UI),-
 
 load: install
 	$(BIN)/python -m loadtests.load $(strip $(LOAD) $(ARGS))
+
+soak: install
+	$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) $(ARGS)
 
 # Hashes only: no index address and no local path may get into the files.
 LOCK := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/python -m piptools compile --quiet \
