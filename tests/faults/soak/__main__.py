@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from tests.faults.soak.catalogue import kinds_of
+from tests.faults.soak.catalogue import KINDS, kinds_of
 from tests.faults.soak.control import WAYS
 from tests.faults.soak.report import Report
 from tests.faults.soak.soak import Options, run_soak
@@ -29,6 +29,7 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.faults.soak",
         description="One fault after the other, at random, while customers never stop. Nothing may be lost or doubled.",
+        epilog=f"Faults: {', '.join(kind.name for kind in KINDS)}.",
     )
     time = parser.add_mutually_exclusive_group()
     time.add_argument("--minutes", type=_minutes, default=10.0, help="how long (default: 10)")
@@ -91,7 +92,8 @@ def _tell(report: Report, console: Console) -> None:
     if report.is_clean:
         console.print("Clean: whatever was acknowledged is there, once.", style="bold green")
         return
-    console.print(report.failure, style="bold red")
+    if report.failure:
+        console.print(report.failure, style="bold red")
     for offence in report.offences[:OFFENCES_SHOWN]:
         console.print(offence, style="red")
     console.print(f"Kept in {report.evidence}: ledgers, ends of the logs, verdict.json.")
