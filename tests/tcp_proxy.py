@@ -53,7 +53,7 @@ class Fault(Enum):
 class Order:
     """A place in the stream and what to do there: the first occurrence of `pattern`, or after `skip` bytes.
 
-    `answer_bytes` of the answer are delivered before CUT_AFTER cuts.
+    Before the cut `pattern_bytes` of the pattern are delivered, by CUT_AFTER `answer_bytes` of the answer.
     """
 
     direction: Direction
@@ -61,6 +61,7 @@ class Order:
     times: int
     pattern: bytes = b""
     skip: int = 0
+    pattern_bytes: int = 0
     answer_bytes: int = 0
     done: int = 0
 
@@ -102,7 +103,7 @@ class _Connection:
         tail = self.tail.get(order, b"")
         found = (tail + data).find(order.pattern)
         self.tail[order] = (tail + data)[-(len(order.pattern) - 1) :] if len(order.pattern) > 1 else b""
-        return None if found < 0 else max(0, found - len(tail))
+        return None if found < 0 else max(0, found - len(tail) + order.pattern_bytes)
 
 
 class TcpProxy:
@@ -154,11 +155,13 @@ class TcpProxy:
         fault: Fault,
         direction: Direction = Direction.TO_SERVER,
         times: int = 1,
+        pattern_bytes: int = 0,
         answer_bytes: int = 0,
     ) -> Order:
         """Does what `fault` says where `pattern` goes by."""
         assert pattern, "an empty pattern is everywhere"
-        return self._order(Order(direction, fault, times, pattern=pattern, answer_bytes=answer_bytes))
+        order = Order(direction, fault, times, pattern, pattern_bytes=pattern_bytes, answer_bytes=answer_bytes)
+        return self._order(order)
 
     def cut_now(self) -> None:
         """Cuts every connection."""

@@ -24,16 +24,16 @@ class Way(NamedTuple):
 
     fault: Fault
     outcome: str
-    pattern: bytes = COMMIT
+    request_bytes: int = 0
     answer_bytes: int = 0
 
     def order(self, proxy: TcpProxy) -> Order:
-        return proxy.cut_at(self.pattern, self.fault, answer_bytes=self.answer_bytes)
+        return proxy.cut_at(COMMIT, self.fault, pattern_bytes=self.request_bytes, answer_bytes=self.answer_bytes)
 
 
 WAYS = {
     "request-swallowed": Way(Fault.CUT_BEFORE, "rolled_back"),
-    "request-cut-in-its-middle": Way(Fault.CUT_BEFORE, "rolled_back", COMMIT[3:]),
+    "request-cut-in-its-middle": Way(Fault.CUT_BEFORE, "rolled_back", request_bytes=4),
     "answer-swallowed": Way(Fault.CUT_AFTER, "committed"),
     "answer-cut-in-its-head": Way(Fault.CUT_AFTER, "committed", answer_bytes=3),
     "answer-cut-before-its-last-byte": Way(Fault.CUT_AFTER, "committed", answer_bytes=10),

@@ -105,6 +105,15 @@ def test_pattern_swallowed_with_its_connection(proxy: TcpProxy, shouter: Shouter
     assert order.done == 1
 
 
+def test_pattern_is_cut_in_its_middle(proxy: TcpProxy, shouter: Shouter, client: socket.socket) -> None:
+    order = proxy.cut_at(COMMIT, Fault.CUT_BEFORE, pattern_bytes=3)
+    with pytest.raises(CUT):
+        ask(client, b"-" + COMMIT)
+    wait_until(lambda: shouter.ended == 1)
+    assert shouter.received == [b"hello-" + COMMIT[:3]]
+    assert order.done == 1
+
+
 def test_pattern_is_found_across_two_packets(proxy: TcpProxy, client: socket.socket) -> None:
     proxy.cut_at(COMMIT, Fault.CUT_BEFORE)
     assert ask(client, COMMIT[:3]) == COMMIT[:3].upper()

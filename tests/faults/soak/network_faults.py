@@ -118,14 +118,15 @@ def cut_commit(scene: Scene) -> str:
     with healed(back_of(api)):
         order = (
             back_of(api).cut_at(COMMIT, Fault.CUT_BEFORE),
-            back_of(api).cut_at(COMMIT[2:], Fault.CUT_BEFORE),
+            back_of(api).cut_at(COMMIT, Fault.CUT_BEFORE, pattern_bytes=scene.random.randrange(1, len(COMMIT))),
             back_of(api).cut_at(COMMIT, Fault.CUT_AFTER),
             back_of(api).cut_at(COMMIT, Fault.CUT_AFTER, answer_bytes=scene.random.randrange(1, OK_PACKET)),
             back_of(api).cut_at(COMMIT, Fault.CUT_CLIENT),
         )[way]
         scene.until(lambda: order.done >= 1, f"{order}")
     scene.until(lambda: scene.counted(api, AMBIGUOUS) > before, "what became of it was looked up")
-    return f"of {api.name}: {order.fault.value}, {order.pattern!r}, {order.answer_bytes} bytes of the answer"
+    told = f"{order.pattern_bytes} bytes of it or {order.answer_bytes} of its answer passed on"
+    return f"of {api.name}: {order.fault.value}; {told}"
 
 
 def commit_unknown(scene: Scene) -> str:
