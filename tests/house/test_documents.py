@@ -1,12 +1,14 @@
 """Documents tell the truth: the commands, options, paths and settings that they name exist."""
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import typer
 
 from service.cli.commands import app
@@ -50,6 +52,23 @@ def test_make_targets_exist() -> None:
         f"{where}: make {target}" for where, _ in codes() for target in targets
     }
     assert not missing, "no such target: " + ", ".join(sorted(missing))
+
+
+@pytest.mark.parametrize(
+    ("words", "runs"),
+    [
+        ("load SCENARIO=flash-sale", "loadtests.load flash-sale"),
+        ("load SCENARIO=mobile USERS=9 DURATION=7 UI=1", "loadtests.load mobile --users 9 --duration 7 --ui"),
+        ("load SCENARIO=flash-sale CONTROL=1", "loadtests.load flash-sale --control"),
+        ("soak MINUTES=60 ARGS='--seed 7'", "tests.faults.soak --minutes 60 --seed 7"),
+        ("bench ARGS=--quick", "loadtests.bench --quick"),
+    ],
+)
+def test_words_of_a_target_reach_its_command(words: str, runs: str) -> None:
+    told = subprocess.run(
+        ["make", "--dry-run", *shlex.split(words)], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert " ".join(told.stdout.split()).endswith(runs), told.stdout
 
 
 def test_readme_names_the_two_commands() -> None:
