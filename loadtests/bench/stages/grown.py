@@ -12,8 +12,6 @@ from loadtests.venue import Venue
 from tests.races.databases import audit_now
 from tests.running import start_service, upgrade
 
-SETTLE_S = 30
-
 
 class Grown:
     """The database that grows: begun in one stage, measured in another."""
@@ -48,7 +46,7 @@ def run(bench: Bench) -> None:
     made = grown.made.result()
     bench.administrator.relax(relaxed=False)
     bench.reporter.step(f"grown in {time.monotonic() - grown.started:.0f} s; COMMIT is durable again")
-    bench.administrator.settle(SETTLE_S)
+    bench.administrator.settle(bench.options.settle_seconds)
     grown.growth.warm()
     bench.found.grown = made
     empty_url = bench.server.new_database()
