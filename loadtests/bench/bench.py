@@ -54,8 +54,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 QUICK = Options(
     rounds=1, requests=200, plain_requests=60, connections=32, at_rate_seconds=0.4, curve_seconds=0.15,
-    grown_rows=20_000, grown_seeds=200, message_share=0.5, settle_seconds=1.0, memory_requests=8_000, large_event=3000, small_event=200,
-    concurrent=200, processes=2, shares=(0.25, 0.75), clients=(1, 16), is_quick=True,
+    grown_rows=20_000, grown_seeds=200, message_share=0.5, memory_requests=8_000, large_event=3000, small_event=200,
+    concurrent=200, processes=2, shares=(0.25, 0.75), clients=(1, 16), settle_seconds=1.0,
+    is_quick=True,
 )  # fmt: skip
 
 
