@@ -122,6 +122,7 @@ class Store:
             await self._roll_back(transaction, error)
             raise
         finally:
+            transaction.silence.end()
             await connection.close()
 
     def distrust_connections(self) -> None:

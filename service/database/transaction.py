@@ -4,7 +4,6 @@ SQL is written once with `?` and positional values. Texts go in and come out as 
 Every driver's error leaves here as a StoreError.
 """
 
-import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from functools import lru_cache
 from operator import itemgetter
@@ -15,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.clock import now_ms
 from service.database.dialects import Dialect
 from service.database.drivers import Row, Values, driver_of
-from service.database.errors import Disconnected, translate
+from service.database.errors import StoreError, translate
+from service.database.silence import Silence
 
 T = TypeVar("T")
 
@@ -26,15 +26,15 @@ LIST_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 class Transaction:
     """A connection with what the dialect differs in. Begun and ended by `store.py` alone.
 
-    A server that says nothing for `patience_seconds` after a statement counts as gone, as if the connection had died.
+    A server that says nothing for `patience_seconds` after a statement counts as gone (`silence.py`).
     """
 
-    __slots__ = ("connection", "dialect", "driver", "has_written", "patience_seconds")
+    __slots__ = ("connection", "dialect", "driver", "has_written", "silence")
 
     def __init__(self, connection: AsyncConnection, dialect: Dialect, patience_seconds: float | None) -> None:
         self.connection = connection
         self.dialect = dialect
-        self.patience_seconds = patience_seconds
+        self.silence = Silence(patience_seconds)
         self.driver = driver_of(connection)
         self.has_written = False
 
@@ -86,10 +86,9 @@ class Transaction:
     async def _answer(self, statement: Awaitable[T]) -> T:
         """What the server says to a statement; every error as what it means."""
         try:
-            async with asyncio.timeout(self.patience_seconds):
-                return await statement
-        except TimeoutError as error:
-            raise Disconnected(f"no answer in {self.patience_seconds} s") from error
+            return await self.silence.bound(statement)
+        except StoreError:
+            raise
         except Exception as error:
             raise translate(error) from error
 

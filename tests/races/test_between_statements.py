@@ -37,7 +37,8 @@ class Watched(Transaction):
     """A transaction that waits for `before` with each statement that it is asked, and then does it."""
 
     def __init__(self, inner: Transaction, before: Callable[[str, Values], Awaitable[None]]) -> None:
-        super().__init__(inner.connection, inner.dialect, inner.patience_seconds)
+        super().__init__(inner.connection, inner.dialect, inner.silence.seconds)
+        self.silence = inner.silence
         self._before = before
 
     async def rows(self, sql: str, values: Values = ()) -> Sequence[Row]:
