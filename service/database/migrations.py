@@ -49,6 +49,21 @@ DIRECTORY = Path(__file__).resolve().parents[2] / "migrations"
 UPGRADE_COMMAND = "holdfast db upgrade"
 """What to run where the schema is not current."""
 
+TURN = "schema_upgrade"
+"""On the MySQL family a table of one row, which an upgrade keeps locked from its begin to its end.
+
+DDL commits by itself, and of two upgrades that overlap one would write a revision into a schema that is further on.
+The lock ends with its connection, whatever ends that.
+"""
+
+TAKE_TURN = (
+    f"CREATE TABLE IF NOT EXISTS {TURN} (id SMALLINT PRIMARY KEY) ENGINE=InnoDB",
+    f"INSERT IGNORE INTO {TURN} VALUES (1)",  # noqa: S608 - a name of ours
+    "SET SESSION wait_timeout = 86400",  # it says nothing while the other connection builds indexes
+    "BEGIN",
+    f"SELECT id FROM {TURN} WHERE id = 1 FOR UPDATE",  # noqa: S608
+)
+
 ATTEMPTS = 40
 RACES = MYSQL_CONFLICTS | MYSQL_DUPLICATES | {1050, 1061, 1684}
 """Codes that say another upgrade was first: table exists, index exists, table is being altered."""
@@ -142,7 +157,9 @@ async def _migrating(settings: Settings) -> AsyncIterator[AsyncConnection]:
     """A connection for an upgrade: on SQLite in one transaction, under the lock that every writer of the file holds."""
     if not settings.is_sqlite:
         with _without_key_names():
-            async with _connected(settings) as connection:
+            async with _connected(settings) as turn, _connected(settings) as connection:
+                for statement in TAKE_TURN:
+                    await turn.exec_driver_sql(statement)
                 yield connection
         return
     lock = _writers_lock(settings)
@@ -208,11 +225,16 @@ def _differences(connection: Connection) -> list[str]:
 
     def compare(_revision: object, context: MigrationContext) -> list[Any]:
         declared = context.opts["target_metadata"]
-        found.extend(_in_words(difference) for difference in compare_metadata(context, declared))
+        differences = compare_metadata(context, declared)
+        found.extend(_in_words(difference) for difference in differences if not _is_turn(difference))
         return []
 
     _run(connection, compare, mutate=False)
     return found
+
+
+def _is_turn(difference: Any) -> bool:  # noqa: ANN401 - as below
+    return bool(difference[0] == "remove_table" and difference[1].name == TURN)
 
 
 def _in_words(difference: Any) -> str:  # noqa: ANN401 - a tuple whose shape depends on its first word, or a list of them

@@ -65,7 +65,7 @@ async def count_seats(store: Store, account_id: bytes, event: str) -> bytes:
         if record is None:
             raise NotFound(kind="event", name=event)
         as_of = await reader.now_ms()
-        counted = await select_counts(reader, account_id, record.event_id)
+        counted = await select_counts(reader, record.event_id)
     return encode(_availability(event, as_of, counted))
 
 

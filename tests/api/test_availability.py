@@ -3,7 +3,9 @@
 from collections import Counter
 from typing import Any
 
-from tests.accounts import Account
+from service.database.store import Store
+from service.inventory.seat_queries import SELECT_COUNTS
+from tests.accounts import Account, on_store
 from tests.api.contract import EVENT, RFC3339_MILLISECONDS, items, labelled, refused, rows
 from tests.api.reading import done, held, seconds_between
 from tests.make import act, put_event, wait_until
@@ -35,6 +37,21 @@ def test_availability_says_event_time_sections_and_total(account: Account) -> No
         {"section": "101", "category": "1", "available": 30, "held": 0, "confirmed": 0, "blocked": 0}
     ]
     assert [answer["total"][state] for state in STATES] == [30, 0, 0, 0]
+
+
+def test_count_reads_an_index_and_no_seat(account: Account) -> None:
+    """Else the server may look at every seat of every event."""
+    put_event(account)
+
+    async def plan(store: Store) -> str:
+        explain = "EXPLAIN QUERY PLAN" if store.is_sqlite else "EXPLAIN"
+        async with store.read() as reader:
+            ((event_id,),) = await reader.rows("SELECT id FROM events WHERE account_id = ?", (account.id,))
+            return str(await reader.rows(f"{explain} {SELECT_COUNTS}", (event_id,)))
+
+    told = on_store(account.database_url, plan)
+    assert "ix_seats__event_id_section_category_id_state" in told
+    assert "Using index" in told or "USING COVERING INDEX" in told, told
 
 
 def test_as_of_is_the_time_of_the_counts(account: Account) -> None:

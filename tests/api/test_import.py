@@ -134,7 +134,7 @@ async def test_sample_venue_is_imported_whole_and_once(operator: Operator) -> No
     assert event is not None
     assert (event.name, event.definition_version) == ("Final", 1)
     async with operator.store.read() as reader:
-        counts = await select_counts(reader, operator.account_id, event.event_id)
+        counts = await select_counts(reader, event.event_id)
     assert sum(count for *_, count in counts) == 16_054
 
 

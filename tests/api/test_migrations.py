@@ -17,6 +17,7 @@ from tests.running import run_cli
 from tests.servers import MysqlServer
 
 NEWEST = migrations.head()
+COUNTING = "ix_seats__event_id_section_category_id_state"
 
 
 @pytest.fixture(params=["sqlite", "mysql"])
@@ -50,7 +51,7 @@ async def test_migrated_schema_is_exactly_the_declared_tables(store_url: str) ->
 DRIFTS = [
     ("DROP TABLE waiters", "add table: waiters"),
     ("ALTER TABLE accounts ADD COLUMN extra INTEGER", "remove column: accounts"),
-    ("DROP INDEX {index}", "add index: seats.ix_seats__event_id_section"),
+    ("DROP INDEX {index}", f"add index: seats.{COUNTING}"),
 ]
 
 
@@ -59,7 +60,7 @@ async def test_drift_is_named(empty_url: str, statement: str, words: str) -> Non
     settings = settings_of(empty_url)
     await migrations.upgrade(settings)
     store = await open_store(settings)
-    index = "ix_seats__event_id_section" if store.is_sqlite else "ix_seats__event_id_section ON seats"
+    index = COUNTING if store.is_sqlite else f"{COUNTING} ON seats"
     try:
         await change(store, statement.format(index=index))
         assert any(difference.startswith(words) for difference in await migrations.check(store))
@@ -95,6 +96,24 @@ async def test_upgrade_that_was_interrupted_is_continued(empty_url: str) -> None
         assert await migrations.check(store) == []
         async with store.read() as reader:
             assert len(await reader.rows("SELECT id FROM outbox_sequencer")) == 1
+    finally:
+        await store.close()
+
+
+async def test_upgrade_of_the_first_revision_changes_its_index(empty_url: str) -> None:
+    settings = settings_of(empty_url)
+    await migrations.upgrade(settings)
+    store = await open_store(settings)
+    try:
+        for statement in (
+            f"DROP INDEX {COUNTING}" if store.is_sqlite else f"DROP INDEX {COUNTING} ON seats",
+            "CREATE INDEX ix_seats__event_id_section ON seats (event_id, section)",
+            "UPDATE alembic_version SET version_num = '0001'",
+        ):
+            await change(store, statement)
+        await migrations.upgrade(settings)
+        assert await migrations.current(store) == NEWEST
+        assert await migrations.check(store) == []
     finally:
         await store.close()
 
