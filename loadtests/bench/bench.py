@@ -35,7 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 4
     requests: int = 3000
     plain_requests: int = 800
-    connections: int = 128
+    connections: int = 256
     at_rate_seconds: float = 3.0
     curve_seconds: float = 1.2
     grown_rows: int = 5_000_000

@@ -166,7 +166,7 @@ def limit_of(usages: Sequence[Usage], cores: int) -> str:
     elif generator >= BUSY:
         what = "the generator keeps its one core busy"
     else:
-        what = "waits, most of all for COMMIT to reach the disk"
+        what = "nothing is busy all the time: it waits for round trips to the database, and for COMMIT"
     return f"{what}: {shares}"
 
 

@@ -71,7 +71,7 @@ def test_values_are_shown_with_their_units(value: float, unit: str, text: str) -
     [
         (Usage(2.0, api=1.9, database=0.4, generator=0.2, everybody=2.6), "API process keeps its one core busy"),
         (Usage(2.0, api=1.9, database=1.5, generator=0.4, everybody=3.9), "all cores are busy"),
-        (Usage(2.0, api=0.5, database=0.2, generator=0.1, everybody=0.9), "waits, most of all for COMMIT"),
+        (Usage(2.0, api=0.5, database=0.2, generator=0.1, everybody=0.9), "nothing is busy all the time"),
         (Usage(2.0, api=0.5, database=0.2, generator=0.1, everybody=3.8), "other programs took 1.5 cores"),
         (Usage(2.0, api=0.5, database=0.2, generator=1.9, everybody=2.7), "generator keeps its one core busy"),
         (Usage(2.0, api=1.9, database=None, generator=0.1, everybody=2.1), "busy: API 95%, generator 5% of a core"),
