@@ -68,5 +68,5 @@ def _growth(points: list[MemoryPoint]) -> Figure:
         name="memory-growth",
         value=100 * (after / before - 1),
         detail=f"from {before:.1f} MB in the third quarter to {after:.1f} MB in the fourth",
-        limit="—",
+        limit="what creeps is told in docs/proof.md",
     )
