@@ -1,7 +1,10 @@
 """Every scenario in a very short form, from the command to the report; whatever happens in it, the verdict is clean."""
 
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -19,20 +22,47 @@ def test_catalogue_has_a_locustfile_for_each_and_stays_free_of_gevent() -> None:
     assert "gevent" not in sys.modules
 
 
-def clean(name: str, users: int, seconds: int, reports: Path, server: MysqlServer, *more: str) -> Load:
-    """A run of the scenario, which ended well and left its report."""
-    ended = load(name, "--users", str(users), "--duration", str(seconds), *more, reports=reports, server=server)
-    assert ended.status == 0, ended.said
-    assert ended.directory is not None
-    return ended
+RUNS: dict[str, tuple[int, int, tuple[str, ...]]] = {
+    "hot-row": (20, 2, ("--processes", "2")),
+    "retry-storm": (8, 3, ()),
+    "flash-sale": (160, 60, ()),
+    "box-office": (12, 4, ()),
+    "mobile": (10, 3, ()),
+    "slow-payment": (24, 5, ()),
+    "poison": (20, 3, ()),
+}
+"""Users, seconds and more words of each; the longest first."""
+
+Clean: TypeAlias = Callable[[str], Load]
+
+
+@pytest.fixture(scope="module")
+def clean(mysql_server: MysqlServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clean]:
+    """`clean("mobile")` is that run, which ended well. Two run at a time, each on a stack of its own."""
+    with ThreadPoolExecutor(2) as threads:
+        running = {
+            name: threads.submit(
+                load, name, "--users", str(users), "--duration", str(seconds), *more,
+                reports=tmp_path_factory.mktemp(name), server=mysql_server,
+            )
+            for name, (users, seconds, more) in RUNS.items()
+        }  # fmt: skip
+
+        def ended_well(name: str) -> Load:
+            ended = running[name].result()
+            assert ended.status == 0, ended.said
+            assert ended.directory is not None
+            return ended
+
+        yield ended_well
 
 
 def has_report(directory: Path) -> bool:
     return all((directory / name).stat().st_size for name in FILES)
 
 
-def test_retry_storm_leaves_one_effect_for_every_key(mysql_server: MysqlServer, tmp_path: Path) -> None:
-    ended = clean("retry-storm", 8, 3, tmp_path, mysql_server)
+def test_retry_storm_leaves_one_effect_for_every_key(clean: Clean) -> None:
+    ended = clean("retry-storm")
     counts = ended.verdict["verdict"]
     assert counts["told"] == 5 * counts["operations"]
     assert counts["tries"] > counts["told"]
@@ -42,8 +72,8 @@ def test_retry_storm_leaves_one_effect_for_every_key(mysql_server: MysqlServer, 
     assert has_report(ended.directory)
 
 
-def test_flash_sale_sells_everything_and_nothing_twice(mysql_server: MysqlServer, tmp_path: Path) -> None:
-    ended = clean("flash-sale", 160, 60, tmp_path, mysql_server)
+def test_flash_sale_sells_everything_and_nothing_twice(clean: Clean) -> None:
+    ended = clean("flash-sale")
     counts = ended.verdict["verdict"]
     # 20 seats and 20 units, each held and then confirmed.
     assert counts["reservations"] == 40
@@ -51,10 +81,8 @@ def test_flash_sale_sells_everything_and_nothing_twice(mysql_server: MysqlServer
     assert counts["refusals"] == 120
 
 
-def test_hot_row_is_measured_under_each_strategy_and_cold_rows_cost_redis_nothing(
-    mysql_server: MysqlServer, tmp_path: Path
-) -> None:
-    ended = clean("hot-row", 20, 2, tmp_path, mysql_server, "--processes", "2")
+def test_hot_row_is_measured_under_each_strategy_and_cold_rows_cost_redis_nothing(clean: Clean) -> None:
+    ended = clean("hot-row")
     cells = {cell["strategy"]: cell for cell in ended.verdict["cells"]}
     assert list(cells) == ["optimistic", "FOR UPDATE", "Redis lock", "cold rows"]
     assert all(cell["per_second"] > 0 and cell["engine"]["commands_a_batch"] >= 1 for cell in cells.values())
@@ -63,30 +91,30 @@ def test_hot_row_is_measured_under_each_strategy_and_cold_rows_cost_redis_nothin
     assert cells["optimistic"]["engine"]["row_locks"] == 0
 
 
-def test_box_office_is_an_ordinary_day(mysql_server: MysqlServer, tmp_path: Path) -> None:
-    ended = clean("box-office", 12, 4, tmp_path, mysql_server)
+def test_box_office_is_an_ordinary_day(clean: Clean) -> None:
+    ended = clean("box-office")
     seen = {name.partition(":")[0] for name in ended.verdict["measured"]["by_name"]}
     assert seen >= {"availability", "hold", "extend", "confirm", "release", "reservation"}
 
 
-def test_mobile_apps_find_their_answer_whatever_is_lost(mysql_server: MysqlServer, tmp_path: Path) -> None:
-    ended = clean("mobile", 10, 3, tmp_path, mysql_server)
+def test_mobile_apps_find_their_answer_whatever_is_lost(clean: Clean) -> None:
+    ended = clean("mobile")
     counts = ended.verdict["verdict"]
     assert counts["asked"] > counts["operations"], "no app was killed and started again"
     assert counts["replays"] > 0
     assert ended.verdict["connections_cut"] > counts["operations"] // 2
 
 
-def test_slow_payment_is_confirmed_or_refused_but_never_both(mysql_server: MysqlServer, tmp_path: Path) -> None:
-    ended = clean("slow-payment", 24, 5, tmp_path, mysql_server)
+def test_slow_payment_is_confirmed_or_refused_but_never_both(clean: Clean) -> None:
+    ended = clean("slow-payment")
     by_name = ended.verdict["measured"]["by_name"]
     assert by_name["confirm: 200"] > 0
     assert by_name["confirm after the end: 200"] > 0, "no late confirm found its units free"
     assert by_name["confirm after the end: 410"] > 0
 
 
-def test_poison_is_noticed_by_nobody_else(mysql_server: MysqlServer, tmp_path: Path) -> None:
-    ended = clean("poison", 20, 3, tmp_path, mysql_server)
+def test_poison_is_noticed_by_nobody_else(clean: Clean) -> None:
+    ended = clean("poison")
     counts = ended.verdict["verdict"]
     assert counts["failures_expected"] == ended.verdict["measured"]["by_name"]["crash: 500"] > 0
     assert ended.verdict["engine"]["splits"] > 0, "nobody shared a batch with a request that crashes"

@@ -87,6 +87,11 @@ class _Soak:
                 self._round(chain([first], islice(drawn, self._options.faults_a_round - 1)))
             if self._report.is_clean:
                 self._judge(self._rounds)
+        except KeyboardInterrupt:
+            # A fault may have ended one of them just now, which is no failure of its own.
+            for member in self._stack.members:
+                member.process.kill()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a customer or a fault met is told, with its evidence
             self._report.failure = f"{type(error).__name__}: {error}"
             self._judge_what_is_left()
