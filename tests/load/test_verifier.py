@@ -138,13 +138,18 @@ IN_DATABASE = {
 }
 
 
+def assert_found(run: Run, kind: str) -> None:
+    """The verifier counts an offence of this kind, and so the run is not clean."""
+    verdict = run.verdict()
+    assert getattr(verdict, kind) > 0, verdict.offences
+    assert not verdict.is_clean
+
+
 @pytest.mark.parametrize("offence", IN_DATABASE)
 def test_offence_in_the_database_is_found(run: Run, offence: str) -> None:
     kind, statement = IN_DATABASE[offence]
     run.plant(statement)
-    verdict = run.verdict()
-    assert getattr(verdict, kind) > 0, verdict.offences
-    assert not verdict.is_clean
+    assert_found(run, kind)
 
 
 def told_again(entry: Asked | Told, **changed: Any) -> list[Asked | Told]:
@@ -211,9 +216,7 @@ IN_LEDGER: dict[str, tuple[str, Callable[[Asked | Told], list[Asked | Told]]]] =
 def test_offence_in_the_ledger_is_found(run: Run, offence: str) -> None:
     kind, change = IN_LEDGER[offence]
     run.rewrite(change)
-    verdict = run.verdict()
-    assert getattr(verdict, kind) > 0, verdict.offences
-    assert not verdict.is_clean
+    assert_found(run, kind)
 
 
 def test_operation_without_an_answer_may_have_happened(run: Run) -> None:

@@ -36,14 +36,14 @@ def draw_all(curves: dict[str, list[Curve]], memory: Sequence[MemoryPoint], fold
     """Draws what there are curves for into `folder`."""
     mpl.use("Agg")
     made: list[Plot] = []
-    for name, title, draw in (
+    for name, title, label in (
         ("clients", "Throughput by number of clients", _clients),
         ("latency", "Latency at a fixed rate of arrival", _latency),
         ("batches", "Commands in one transaction by rate of arrival", _batches),
         ("growth", "Holds on an empty database and with millions of rows", _growth),
     ):
         if curves.get(name):
-            made.append(_save(folder, name, title, curves[name], draw))
+            made.append(_save(folder, name, title, curves[name], label))
     if len(memory) > 1:
         resident = Curve("API process", [point.requests for point in memory], [point.rss_mb for point in memory])
         made.append(_save(folder, "memory", "Resident memory by requests answered", [resident], _memory))
@@ -51,11 +51,13 @@ def draw_all(curves: dict[str, list[Curve]], memory: Sequence[MemoryPoint], fold
 
 
 def _save(
-    folder: Path, name: str, title: str, curves: Sequence[Curve], draw: Callable[[Axes, Sequence[Curve]], None]
+    folder: Path, name: str, title: str, curves: Sequence[Curve], label: Callable[[Axes, Sequence[Curve]], None]
 ) -> Plot:
     canvas = Canvas(figsize=(7, 4.2), layout="constrained")
     axes = canvas.add_subplot()
-    draw(axes, curves)
+    for curve in curves:
+        _line(axes, curve)
+    label(axes, curves)
     axes.set_title(title)
     axes.grid(visible=True, alpha=0.3)
     if len(curves) > 1:
@@ -92,9 +94,7 @@ def _thousands(value: float, _position: int) -> str:
     return f"{value:,.0f}"
 
 
-def _clients(axes: Axes, curves: Sequence[Curve]) -> None:
-    for curve in curves:
-        _line(axes, curve)
+def _clients(axes: Axes, _curves: Sequence[Curve]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
@@ -103,9 +103,7 @@ def _clients(axes: Axes, curves: Sequence[Curve]) -> None:
     axes.set_ylabel("requests per second")
 
 
-def _latency(axes: Axes, curves: Sequence[Curve]) -> None:
-    for curve in curves:
-        _line(axes, curve)
+def _latency(axes: Axes, _curves: Sequence[Curve]) -> None:
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -113,9 +111,7 @@ def _latency(axes: Axes, curves: Sequence[Curve]) -> None:
     axes.set_ylabel("latency from when a request was due, ms")
 
 
-def _batches(axes: Axes, curves: Sequence[Curve]) -> None:
-    for curve in curves:
-        _line(axes, curve)
+def _batches(axes: Axes, _curves: Sequence[Curve]) -> None:
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.set_xlabel("holds per second, offered at a fixed rate")
@@ -123,8 +119,6 @@ def _batches(axes: Axes, curves: Sequence[Curve]) -> None:
 
 
 def _growth(axes: Axes, curves: Sequence[Curve]) -> None:
-    for curve in curves:
-        _line(axes, curve)
     axes.set_ylim(0, 1.2 * max(rate for curve in curves for rate in curve.ys))
     axes.set_xticks(curves[0].xs)
     axes.yaxis.set_major_formatter(FuncFormatter(_thousands))
@@ -132,9 +126,7 @@ def _growth(axes: Axes, curves: Sequence[Curve]) -> None:
     axes.set_ylabel("holds per second")
 
 
-def _memory(axes: Axes, curves: Sequence[Curve]) -> None:
-    for curve in curves:
-        _line(axes, curve)
+def _memory(axes: Axes, _curves: Sequence[Curve]) -> None:
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.set_xlabel("requests that the process has answered")
