@@ -52,7 +52,7 @@ from service.refusals import (
     UnavailableStock,
     VersionConflict,
 )
-from service.reservations import load
+from service.reservations import rows as reading
 from service.reservations.commands import (
     Command,
     ConfirmReservation,
@@ -88,8 +88,8 @@ WHERE a.id = ?
 
 SELECT_RESERVATION: Final = f"""
 SELECT {MYSQL.clock}, {HAS_RECORD},
-       {", ".join(f"r.{name}" for name in load.RESERVATION_COLUMNS.split(", "))},
-       {", ".join(f"l.{name}" for name in load.LINE_COLUMNS.split(", "))}
+       {", ".join(f"r.{name}" for name in reading.RESERVATION_COLUMNS.split(", "))},
+       {", ".join(f"l.{name}" for name in reading.LINE_COLUMNS.split(", "))}
 FROM reservations r JOIN reservation_lines l ON l.reservation_id = r.id
 WHERE r.account_id = ? AND r.reference = ? ORDER BY l.line
 """  # noqa: S608
@@ -270,8 +270,8 @@ class _Request:
         if not rows:
             raise NotFound(kind="reservation", name=show_reference(command.reference))
         now = rows[0][0]
-        lines = tuple(load.line(row[FIRST_OF_LINE:]) for row in rows)
-        before = load.reservation(rows[0][2:FIRST_OF_LINE], lines)
+        lines = tuple(reading.line_of(row[FIRST_OF_LINE:]) for row in rows)
+        before = reading.reservation_of(rows[0][2:FIRST_OF_LINE], lines)
         if command.if_match is not None and command.if_match != before.version:
             raise VersionConflict(version=before.version)
         confirms = isinstance(command, ConfirmReservation)

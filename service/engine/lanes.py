@@ -1,13 +1,14 @@
 """Lanes: commands for the same rows wait in the same one, and a lane runs one batch at a time.
 
 A batch is everything that waits when the lane becomes free, within bounds; no timer: a command alone leaves at once.
+Which of it: `queues.py`.
 Queues are bounded: a full one refuses at once, and no account may fill it alone.
 The transaction runs in the lane's own task: a client that goes away stops waiting, and cancels nothing.
 """
 
 import asyncio
 import contextlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Hashable
 from functools import lru_cache
 from typing import Generic, TypeVar
@@ -16,6 +17,7 @@ from zlib import crc32
 import structlog
 
 from service.engine.batch import BatchRunner
+from service.engine.queues import Queues
 from service.engine.waiting import Waiting
 from service.metrics import QUEUE_DEPTH
 from service.refusals import Overloaded, StoreUnavailable
@@ -34,7 +36,7 @@ class Lanes(Generic[C, A]):
         self._settings = settings
         # One writer is all that SQLite has.
         count = 1 if settings.is_sqlite else settings.lanes
-        self._queues: list[deque[Waiting[C, A]]] = [deque() for _ in range(count)]
+        self._queues: Queues[C, A] = Queues(count, settings)
         self._wake = [asyncio.Event() for _ in range(count)]
         self._by_account: Counter[bytes] = Counter()
         self._inside = 0
@@ -46,7 +48,7 @@ class Lanes(Generic[C, A]):
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(self._run(number), name=f"lane-{number}") for number in range(len(self._queues))
+            asyncio.create_task(self._run(number), name=f"lane-{number}") for number in range(len(self._wake))
         ]
 
     def enqueue(
@@ -63,10 +65,15 @@ class Lanes(Generic[C, A]):
             command, account_id=account_id, lane_key=lane_key, weight=weight, size=size, deadline=deadline
         )
         self._enter(account_id)
-        number = _lane_number(lane_key, len(self._queues))
-        self._queues[number].append(waiting)
-        self._wake[number].set()
+        lane = _lane_number(lane_key, len(self._wake))
+        if self._queues.put(lane, waiting):
+            self._wake_all()
+        self._wake[lane].set()
         return waiting.answer
+
+    def _wake_all(self) -> None:
+        for wake in self._wake:
+            wake.set()
 
     def _enter(self, account_id: bytes) -> None:
         self._inside += 1
@@ -86,29 +93,19 @@ class Lanes(Generic[C, A]):
             self._idle.set()
 
     async def _run(self, number: int) -> None:
-        queue, wake = self._queues[number], self._wake[number]
+        wake = self._wake[number]
         while not self._ended:
             await wake.wait()
             wake.clear()
-            while queue and not self._ended:
-                batch = self._take(queue)
+            while batch := self._queues.take(number):
                 try:
-                    await self._runner.run(batch)
+                    await self._runner.run(batch.waiting)
                 finally:
-                    self._leave(batch)
-
-    def _take(self, queue: deque[Waiting[C, A]]) -> list[Waiting[C, A]]:
-        """What runs now: in order of arrival, within the bounds of commands, rows and bytes; at least one."""
-        batch = [queue.popleft()]
-        rows, size = batch[0].weight, batch[0].size
-        while queue and len(batch) < self._settings.batch_commands_max:
-            following = queue[0]
-            rows += following.weight
-            size += following.size
-            if rows > self._settings.batch_rows_max or size > self._settings.batch_bytes_max:
-                break
-            batch.append(queue.popleft())
-        return batch
+                    self._queues.end(batch)
+                    self._leave(batch.waiting)
+                    self._wake_all()
+                if self._ended:
+                    return
 
     async def drain(self) -> None:
         """Take no more commands, let those inside finish, end the lanes."""
@@ -121,11 +118,10 @@ class Lanes(Generic[C, A]):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for queue in self._queues:
-            for waiting in queue:
-                waiting.fail(StoreUnavailable(retry_after_s=1))
-            self._leave(queue)
-            queue.clear()
+        left = self._queues.empty()
+        for waiting in left:
+            waiting.fail(StoreUnavailable(retry_after_s=1))
+        self._leave(left)
 
 
 @lru_cache(maxsize=4096)

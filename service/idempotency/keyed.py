@@ -34,8 +34,8 @@ async def answer_once(
     """
     if request is None:
         return await decide(transaction)
-    record = (await select_records(transaction, [request.scope_hash])).get(request.scope_hash)
-    if record is not None:
+    now, records = await select_records(transaction, [request.scope_hash])
+    if record := records.get(request.scope_hash):
         return record.replay(request)
     try:
         answer = await decide(transaction)
@@ -43,6 +43,5 @@ async def answer_once(
         if not row_of(refusal).stored:
             raise
         answer = refusal_answer(refusal, request_id)
-    now = await transaction.now_ms()
     await insert_records(transaction, [record_row(request, answer, now, None)])
     return replace(answer, expires_at=now + request.keep_ms)

@@ -90,21 +90,27 @@ COLUMNS = (
 )
 
 SELECT_RECORDS = """
-SELECT r.scope_hash, r.fingerprint_version, r.fingerprint, r.first_seen_at, r.expires_at,
+SELECT {clock}, r.scope_hash, r.fingerprint_version, r.fingerprint, r.first_seen_at, r.expires_at,
        r.status, r.location, r.etag, COALESCE(r.body, m.body)
-FROM idempotency_records r
+FROM (SELECT 1) AS always
+LEFT JOIN idempotency_records r ON r.scope_hash IN ({places})
 LEFT JOIN messages m ON m.batch_id = r.message_batch_id AND m.ordinal = r.message_ordinal
-WHERE r.scope_hash IN ({})
 """
+"""The clock rides along: every request asks for both, and a trip to the database costs as much as a record."""
 
 
-async def select_records(transaction: Transaction, scope_hashes: Sequence[bytes]) -> dict[bytes, Record]:
-    """The records that exist, by scope hash."""
+async def select_records(transaction: Transaction, scope_hashes: Sequence[bytes]) -> tuple[int, dict[bytes, Record]]:
+    """The database's clock (ms), and the records that exist by scope hash."""
+    if not scope_hashes:
+        return await transaction.now_ms(), {}
     found: dict[bytes, Record] = {}
+    at, clock = None, transaction.dialect.clock or "NULL"
     for part in chunks(sorted(set(scope_hashes))):
         places, values = padded(part)
-        for row in await transaction.rows(SELECT_RECORDS.format(places), values):
-            scope_hash, version, fingerprint, first_seen_at, expires_at, status, location, etag, body = row
+        for row in await transaction.rows(SELECT_RECORDS.format(clock=clock, places=places), values):
+            at, scope_hash, version, fingerprint, first_seen_at, expires_at, status, location, etag, body = row
+            if scope_hash is None:
+                continue
             answer = StoredAnswer(
                 status=status,
                 body=bytes(body),
@@ -114,7 +120,7 @@ async def select_records(transaction: Transaction, scope_hashes: Sequence[bytes]
                 expires_at=expires_at,
             )
             found[bytes(scope_hash)] = Record(version, bytes(fingerprint), first_seen_at, answer)
-    return found
+    return await transaction.now_ms() if at is None else int(at), found
 
 
 def record_row(

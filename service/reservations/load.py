@@ -7,9 +7,24 @@ from service.database.errors import Conflict
 from service.database.transaction import Transaction, chunks, padded
 from service.inventory.seating import SeatingPlan, SeatPosition, nearest_first
 from service.inventory.tables import SEAT_HELD
-from service.reservations import records
 from service.reservations.commands import WAITING_SEEN, BestAvailableLine, RequestLine, SeatsLine, StockLine
-from service.reservations.records import Adjustment, Category, Event, Line, Reservation, Seat, StockItem, StockName
+from service.reservations.records import Adjustment, Category, Event, EventName, Line, Reservation, Seat, StockName
+from service.reservations.rows import (
+    CATEGORY_COLUMNS,
+    EVENT_COLUMNS,
+    LINE_COLUMNS,
+    RESERVATION_COLUMNS,
+    SEAT_COLUMNS,
+    STOCK_COLUMNS,
+    category_of,
+    event_of,
+    line_of,
+    of,
+    reservation_of,
+    seat_of,
+    stock_of,
+    text_of,
+)
 from service.reservations.snapshot import Snapshot
 
 FRONT_ROWS = 12
@@ -17,24 +32,33 @@ FRONT_ROWS = 12
 
 LAPSED_MOST = 1000
 
-EVENT_COLUMNS = "id, account_id, event, hold_seconds, hold_seconds_max, sales, front_row"
-CATEGORY_COLUMNS = "id, account_id, event_id, category, amount, currency, waiters, version"
-SEAT_COLUMNS = "id, event_id, seat, section, row_name, number, category_id, state, version"
-STOCK_COLUMNS = (
-    "id, account_id, sku, location, description, on_hand, held, confirmed, amount, currency, waiters, version, "
-    "definition_version"
+SELECT_EVENTS = f"SELECT {EVENT_COLUMNS} FROM events WHERE account_id = ? AND event IN ({{}})"  # noqa: S608
+
+SELECT_EVENTS_AND_POOLS = (
+    f"SELECT {of('e', EVENT_COLUMNS)}, {of('c', CATEGORY_COLUMNS)} FROM events e "  # noqa: S608
+    "LEFT JOIN event_categories c ON c.account_id = e.account_id AND c.event_id = e.id "
+    "WHERE e.account_id = ? AND e.event IN ({})"
 )
-RESERVATION_COLUMNS = (
-    "id, account_id, reference, external_reference, customer, state, version, hold_seconds, hold_seconds_max, "
-    "lapses_at, created_at, held_at, confirmed_at, ended_at, metadata, wanted"
+
+EVENT_CATEGORY = 7
+"""Where a category begins in a row of SELECT_EVENTS_AND_POOLS."""
+
+SELECT_CATEGORIES = f"SELECT {CATEGORY_COLUMNS} FROM event_categories WHERE {{}} IN ({{{{}}}})"  # noqa: S608
+
+SELECT_SEATS_BY_LABEL = (
+    f"SELECT {of('s', SEAT_COLUMNS)} FROM events e "  # noqa: S608
+    "JOIN seats s ON s.account_id = e.account_id AND s.event_id = e.id "
+    "WHERE e.account_id = ? AND e.event = ? AND s.seat IN ({})"
 )
-LINE_COLUMNS = "reservation_id, line, inventory_id, seat_id, live, name, place, quantity, amount, currency, released_at"
 
 SELECT_LINES = (
-    f"SELECT {LINE_COLUMNS}, (SELECT r.version FROM reservations r WHERE r.id = reservation_id) "  # noqa: S608
-    "FROM reservation_lines WHERE reservation_id IN ({})"
+    f"SELECT {of('l', LINE_COLUMNS)}, (SELECT r.version FROM reservations r WHERE r.id = l.reservation_id), "  # noqa: S608
+    f"{of('s', SEAT_COLUMNS)} "
+    "FROM reservation_lines l LEFT JOIN seats s ON s.id = l.seat_id WHERE l.reservation_id IN ({})"
 )
-"""With the version of their reservation that they belong to."""
+"""With the version of their reservation that they belong to, and with their seats."""
+LINE_VERSION, LINE_SEAT = 11, 12
+"""Where these are in a row of SELECT_LINES."""
 
 SELECT_HOLDERS = (
     "SELECT l.seat_id, r.id, r.state, r.lapses_at FROM reservation_lines l "
@@ -52,6 +76,8 @@ class Loader:
         self._row_counts = front_rows
         self._asked: dict[bytes, int] = {}
         self._holders_asked: set[bytes] = set()
+        self._event_names: set[EventName] = set()
+        self._events_asked: set[EventName] = set()
 
     async def _in_list(self, sql: str, values: Collection[bytes], *before: bytes | int) -> list[Row]:
         """All rows of a SELECT whose last condition is `IN ({})`, in sorted chunks."""
@@ -61,19 +87,22 @@ class Loader:
             found.extend(await self._transaction.rows(sql.format(places), (*before, *bound)))
         return found
 
-    async def events(self, names: Iterable[tuple[bytes, str]]) -> None:
-        """By account and name, with their categories' ids; absent ones stay absent."""
-        by_account = _by_account(
-            (account_id, name) for account_id, name in names if (account_id, name) not in self._work.events
-        )
-        for account_id, wanted in by_account.items():
-            sql = f"SELECT {EVENT_COLUMNS} FROM events WHERE account_id = ? AND event IN ({{}})"  # noqa: S608
-            for row in await self._in_list(sql, wanted, account_id):
-                event = Event(
-                    bytes(row[0]), bytes(row[1]), row[2].decode(), row[3], row[4], row[5].decode(), _text(row[6])
-                )
-                self._work.events[account_id, event.event] = event
-                self._work.event_categories.setdefault(event.id, ())
+    def name_events(self, names: Iterable[EventName]) -> None:
+        """Events that are wanted: read after their seats, by `events_and_pools`."""
+        self._event_names.update(names)
+
+    async def _events(self, names: Iterable[EventName]) -> None:
+        """By account and name; absent ones stay absent."""
+        asked = set(names) - self._events_asked
+        self._events_asked |= asked
+        for account_id, wanted in _by_account(asked).items():
+            for row in await self._in_list(SELECT_EVENTS, wanted, account_id):
+                self._keep_event(row)
+
+    def _keep_event(self, row: Row) -> None:
+        event = event_of(row)
+        self._work.events[event.account_id, event.event] = event
+        self._work.event_categories.setdefault(event.id, ())
 
     async def stock_by_name(self, names: Iterable[StockName]) -> None:
         """By account and SKU: all locations of the SKU, so that a wrong location is told from a wrong SKU."""
@@ -90,21 +119,7 @@ class Loader:
 
     def _keep_stock(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            item = StockItem(
-                id=bytes(row[0]),
-                account_id=bytes(row[1]),
-                sku=row[2].decode(),
-                location=row[3].decode(),
-                description=row[4].decode(),
-                on_hand=row[5],
-                held=row[6],
-                confirmed=row[7],
-                amount=row[8],
-                currency=row[9].decode(),
-                waiters=row[10],
-                version=row[11],
-                definition_version=row[12],
-            )
+            item = stock_of(row)
             self._work.stock.rows.setdefault(item.id, item)
             self._work.stock_ids.rows[item.account_id, item.sku, item.location] = item.id
 
@@ -141,7 +156,7 @@ class Loader:
                     account_id=account_id,
                     reference=row[0].decode(),
                     delta=row[1],
-                    reason=_text(row[2]),
+                    reason=text_of(row[2]),
                     actor=row[3].decode(),
                     at=row[4],
                     body=bytes(row[5]),
@@ -168,18 +183,19 @@ class Loader:
         lines: dict[bytes, list[Line]] = {reservation_id: [] for reservation_id in fresh}
         for row in await self._in_list(SELECT_LINES, fresh):
             reservation_id = bytes(row[0])
-            if row[-1] != fresh[reservation_id][6]:
+            if row[LINE_VERSION] != fresh[reservation_id][6]:
                 # No guard would find it out where nothing is to be changed: the answer would show what never was.
                 raise Conflict("a reservation moved on before its lines were read")
-            lines[reservation_id].append(line(row))
+            lines[reservation_id].append(line_of(row))
+            if row[LINE_SEAT] is not None:
+                self._keep_seat(row[LINE_SEAT:])
         pools = await self._pools_of([key for key, row in fresh.items() if row[5] == b"pending"])
         for reservation_id, row in fresh.items():
             ordered = tuple(sorted(lines[reservation_id], key=lambda line: line.number))
-            kept = reservation(row, ordered, tuple(sorted(pools.get(reservation_id, ()))))
+            kept = reservation_of(row, ordered, tuple(sorted(pools.get(reservation_id, ()))))
             self._work.reservations.rows[kept.id] = kept
             self._work.references.rows[kept.account_id, kept.reference] = kept.id
         touched = [line for ordered in lines.values() for line in ordered]
-        await self._seats_by_id(line.seat_id for line in touched if line.seat_id is not None)
         await self.stock_by_id(line.inventory_id for line in touched if line.is_stock)
         await self.stock_by_id(pool_id for pool_ids in pools.values() for pool_id in pool_ids)
 
@@ -190,30 +206,27 @@ class Loader:
             pools.setdefault(bytes(row[0]), []).append(bytes(row[1]))
         missing = {pool_id for pool_ids in pools.values() for pool_id in pool_ids} - self._work.categories.rows.keys()
         if missing:
-            await self._categories("id", missing)
+            for row in await self._in_list(SELECT_CATEGORIES.format("id"), missing):
+                self._keep_category(row)
         return pools
 
     async def seats_wanted(self, wanted: Sequence[tuple[bytes, RequestLine]]) -> None:
         """Seats by label; for best available the whole section, or the front rows of the event."""
-        labels: dict[bytes, list[bytes]] = {}
-        areas: set[tuple[Event, str | None]] = set()
+        labels: dict[EventName, list[bytes]] = {}
+        areas: set[tuple[EventName, str | None]] = set()
         for account_id, line in wanted:
-            event = None if isinstance(line, StockLine) else self._work.events.get((account_id, line.event))
-            if event is None:
-                continue
             if isinstance(line, SeatsLine):
-                labels.setdefault(event.id, []).extend(label.encode() for label in line.seats)
+                labels.setdefault((account_id, line.event), []).extend(label.encode() for label in line.seats)
             elif isinstance(line, BestAvailableLine):
-                areas.add((event, line.section))
-        for event_id, wanted_labels in labels.items():
-            sql = (
-                f"SELECT {SEAT_COLUMNS} FROM seats "  # noqa: S608
-                "WHERE account_id = ? AND event_id = ? AND seat IN ({})"
-            )
-            account_id = next(event.account_id for event in self._work.events.values() if event.id == event_id)
-            self._keep_seats(await self._in_list(sql, wanted_labels, account_id, event_id))
-        for event, section in sorted(areas, key=lambda area: (area[0].id, area[1] or "")):
-            await self._area(event, section)
+                areas.add(((account_id, line.event), line.section))
+        for (account_id, name), wanted_labels in sorted(labels.items()):
+            for row in await self._in_list(SELECT_SEATS_BY_LABEL, wanted_labels, account_id, name.encode()):
+                self._keep_seat(row)
+        await self._events(name for name, _ in areas)
+        for named, section in sorted(areas, key=lambda area: (area[0], area[1] or "")):
+            event = self._work.events.get(named)
+            if event is not None:
+                await self._area(event, section)
 
     async def _area(self, event: Event, section: str | None) -> None:
         key = (event.id, section)
@@ -230,7 +243,7 @@ class Loader:
             rows = await self._in_list(f"{sql} AND row_name IN ({{}})", names[:count], event.id) if names else []
         if section is not None and rows:
             self._work.sections.add((event.id, section))
-        seats = self._keep_seats(rows)
+        seats = [self._keep_seat(row) for row in rows]
         positions = [SeatPosition(seat.id, seat.section, seat.row, seat.number, seat.category_id) for seat in seats]
         self._work.plans[key] = SeatingPlan(positions, front_row=event.front_row)
         if whole:
@@ -241,33 +254,15 @@ class Loader:
         rows = await self._transaction.rows("SELECT DISTINCT row_name FROM seats WHERE event_id = ?", (event.id,))
         return [name.encode() for name in nearest_first({row[0].decode() for row in rows}, event.front_row)]
 
-    async def _seats_by_id(self, ids: Iterable[bytes]) -> None:
-        missing = [seat_id for seat_id in ids if seat_id not in self._work.seats.rows]
-        if missing:
-            sql = f"SELECT {SEAT_COLUMNS} FROM seats WHERE id IN ({{}})"  # noqa: S608
-            self._keep_seats(await self._in_list(sql, missing))
-
-    def _keep_seats(self, rows: Iterable[Row]) -> list[Seat]:
-        seats = []
-        for row in rows:
-            seat_id = bytes(row[0])
-            seat = self._work.seats.rows.get(seat_id)
-            if seat is None:
-                seat = Seat(
-                    seat_id,
-                    bytes(row[1]),
-                    row[2].decode(),
-                    row[3].decode(),
-                    row[4].decode(),
-                    row[5].decode(),
-                    bytes(row[6]),
-                    row[7],
-                    row[8],
-                )
-                self._work.seats.rows[seat_id] = seat
-                self._work.seat_ids[seat.event_id, seat.seat] = seat_id
-            seats.append(seat)
-        return seats
+    def _keep_seat(self, row: Row) -> Seat:
+        """Of a row of SEAT_COLUMNS, unless an earlier one has been kept."""
+        seat_id = bytes(row[0])
+        seat = self._work.seats.rows.get(seat_id)
+        if seat is None:
+            seat = seat_of(row)
+            self._work.seats.rows[seat_id] = seat
+            self._work.seat_ids[seat.event_id, seat.seat] = seat_id
+        return seat
 
     async def lapsed_holders(self, wanted: Sequence[tuple[bytes, RequestLine]]) -> None:
         """Reservations past their time whose units these lines might take, whole.
@@ -333,25 +328,32 @@ class Loader:
             if stock_id not in self._work.lapsed_on_stock and self._work.stock.rows[stock_id].available < quantity
         )
 
-    async def pools(self) -> None:
-        """The categories of all events and seats in the snapshot, after these were read."""
+    async def events_and_pools(self) -> None:
+        """The events that were named, and the categories of all events and seats, after the seats were read."""
         work = self._work
-        event_ids = {event.id for event in work.events.values()} | {seat.event_id for seat in work.seats.rows.values()}
-        missing = [event_id for event_id in event_ids if not work.event_categories.get(event_id)]
+        # An event that was not there when its seats were asked for is not there now: what it has was not read.
+        absent = {name for name in self._events_asked if name not in work.events}
+        for account_id, wanted in _by_account(self._event_names - absent).items():
+            rows = await self._in_list(SELECT_EVENTS_AND_POOLS, wanted, account_id)
+            for row in rows:
+                self._keep_event(row)
+            self._keep_pools(row[EVENT_CATEGORY:] for row in rows if row[EVENT_CATEGORY] is not None)
+        self._event_names.clear()
+        seated = {seat.event_id for seat in work.seats.rows.values()}
+        missing = [event_id for event_id in seated if not work.event_categories.get(event_id)]
         if missing:
-            await self._categories("event_id", missing)
+            self._keep_pools(await self._in_list(SELECT_CATEGORIES.format("event_id"), missing))
 
-    async def _categories(self, column: str, ids: Collection[bytes]) -> None:
-        sql = f"SELECT {CATEGORY_COLUMNS} FROM event_categories WHERE {column} IN ({{}})"  # noqa: S608
+    def _keep_pools(self, rows: Iterable[Row]) -> None:
+        """All categories of some events."""
         by_event: dict[bytes, list[bytes]] = {}
-        for row in await self._in_list(sql, ids):
-            category = Category(
-                bytes(row[0]), bytes(row[1]), bytes(row[2]), row[3].decode(), row[4], row[5].decode(), row[6], row[7]
-            )
-            self._work.categories.rows.setdefault(category.id, category)
+        for category in map(self._keep_category, rows):
             by_event.setdefault(category.event_id, []).append(category.id)
-        if column == "event_id":
-            self._work.event_categories.update({event_id: tuple(sorted(found)) for event_id, found in by_event.items()})
+        self._work.event_categories.update({event_id: tuple(sorted(found)) for event_id, found in by_event.items()})
+
+    def _keep_category(self, row: Row) -> Category:
+        category = category_of(row)
+        return self._work.categories.rows.setdefault(category.id, category)
 
     async def waiting(self, named: Mapping[bytes, int]) -> list[Reservation]:
         """Who else waits for any pool of the snapshot, oldest first; they are loaded with their units.
@@ -375,52 +377,6 @@ class Loader:
         for pool_id, found in by_pool.items():
             work.waiting.rows[pool_id] = tuple(found)
         return [work.reservations.rows[reservation_id] for reservation_id in sorted(ids)]
-
-
-def reservation(row: Row, lines: tuple[Line, ...], pools: tuple[bytes, ...] = ()) -> Reservation:
-    """A row of RESERVATION_COLUMNS with its lines."""
-    return records.Reservation(
-        id=bytes(row[0]),
-        account_id=bytes(row[1]),
-        reference=row[2].decode(),
-        external_reference=_text(row[3]),
-        customer=_text(row[4]),
-        state=row[5].decode(),
-        version=row[6],
-        hold_seconds=row[7],
-        hold_seconds_max=row[8],
-        lapses_at=row[9],
-        created_at=row[10],
-        held_at=row[11],
-        confirmed_at=row[12],
-        ended_at=row[13],
-        metadata=None if row[14] is None else bytes(row[14]),
-        wanted=None if row[15] is None else bytes(row[15]),
-        pools=pools,
-        lines=lines,
-    )
-
-
-def line(row: Row) -> Line:
-    seat_id = None if row[3] is None else bytes(row[3])
-    place = _text(row[6])
-    return Line(
-        number=row[1],
-        inventory_id=bytes(row[2]),
-        name=row[5].decode(),
-        place=place,
-        seat_id=seat_id,
-        quantity=row[7],
-        amount=row[8],
-        currency=_text(row[9]),
-        is_stock=seat_id is None and place is not None,
-        live=row[4] == 1,
-        released_at=row[10],
-    )
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
 
 
 def _by_account(names: Iterable[tuple[bytes, str]]) -> dict[bytes, list[bytes]]:

@@ -8,8 +8,8 @@ import msgspec
 from service.clock import to_rfc3339
 from service.database.drivers import Row
 from service.database.transaction import Transaction, chunks, padded
-from service.reservations.load import LINE_COLUMNS, RESERVATION_COLUMNS, line, reservation
 from service.reservations.records import Line, Reservation
+from service.reservations.rows import LINE_COLUMNS, RESERVATION_COLUMNS, line_of, reservation_of
 from service.reservations.views import HistoryEntry
 
 NEWEST = b"\xff" * 16
@@ -40,7 +40,7 @@ WHERE r.account_id = ? AND r.reference = ? ORDER BY l.line
 async def select_reservation(reader: Transaction, account_id: bytes, reference: str) -> Reservation | None:
     rows = await reader.rows(SELECT_RESERVATION, (account_id, reference.encode()))
     own = len(_OWN_COLUMNS)
-    return reservation(rows[0], tuple(line(row[own:]) for row in rows)) if rows else None
+    return reservation_of(rows[0], tuple(line_of(row[own:]) for row in rows)) if rows else None
 
 
 async def select_reservations(
@@ -99,8 +99,8 @@ async def _with_lines(reader: Transaction, rows: Sequence[Sequence[Any]]) -> lis
             f"WHERE reservation_id IN ({places}) ORDER BY reservation_id, line"
         )
         for row in await reader.rows(sql, bound):
-            lines[bytes(row[0])].append(line(row))
-    return [reservation(row, tuple(lines[bytes(row[0])])) for row in rows]
+            lines[bytes(row[0])].append(line_of(row))
+    return [reservation_of(row, tuple(lines[bytes(row[0])])) for row in rows]
 
 
 async def select_history(reader: Transaction, reservation_id: bytes, after: int, limit: int) -> list[HistoryEntry]:

@@ -1,8 +1,9 @@
 """Everything that one batch needs, read before anything is decided; the database's clock, too.
 
-Seats are read before the pools that count who waits: a newcomer that sees a freed seat then also sees a waiter who was
-there when it was freed. Taking a unit of a lapsed hold ends that whole reservation, so lapsed holders are read with all
-their lines; who waits is read with all that they want. Names are looked up within their account only (R10).
+Seats are read before the pools that count who waits, which come with their events: a newcomer that sees a freed seat
+then also sees a waiter who was there when it was freed. Taking a unit of a lapsed hold ends that whole reservation, so
+lapsed holders are read with all their lines; who waits is read with all that they want. Names are looked up within
+their account only (R10).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,10 +35,8 @@ async def read_snapshot(
     transaction: Transaction, commands: Sequence[Command], front_rows: Mapping[bytes, int] | None = None
 ) -> Snapshot:
     """The snapshot for these commands. `front_rows` says of how many rows of an event, where not the usual."""
-    work = Snapshot(await transaction.now_ms())
     hashes = [command.key.scope_hash for command in commands if command.key is not None]
-    if hashes:
-        work.records = await select_records(transaction, hashes)
+    work = Snapshot(*await select_records(transaction, hashes))
     fresh = [command for command in commands if not _is_replay(work, command)]
     if not fresh:
         return work
@@ -46,7 +45,7 @@ async def read_snapshot(
     wanted = [wanted for command in fresh for wanted in (*_wanted(command), *_taken_besides(work, command))]
     await load.seats_wanted(wanted)
     await load.lapsed_holders(wanted)
-    await load.pools()
+    await load.events_and_pools()
     # Who waits for one pool may wait for others, too, where somebody else is before them.
     named = _pools_named(fresh)
     while waiting := await load.waiting(named):
@@ -54,7 +53,7 @@ async def read_snapshot(
         await _read_wanted_names(load, theirs)
         await load.seats_wanted(theirs)
         await load.lapsed_holders(theirs)
-        await load.pools()
+        await load.events_and_pools()
     return work
 
 
@@ -91,7 +90,7 @@ async def _read_wanted_names(
     stock: Sequence[StockName] = (),
 ) -> None:
     named = [(account_id, line.event) for account_id, line in wanted if not isinstance(line, StockLine)]
-    await load.events([*events, *named])
+    load.name_events([*events, *named])
     counted = [(account_id, line.sku, line.location) for account_id, line in wanted if isinstance(line, StockLine)]
     await load.stock_by_name([*stock, *counted])
 

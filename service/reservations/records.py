@@ -9,6 +9,7 @@ from service.inventory.stock_queries import StockRecord
 from service.inventory.tables import SEAT_AVAILABLE
 from service.reservations.states import Action, State
 
+EventName = tuple[bytes, str]  # account, event
 StockName = tuple[bytes, str, str]  # account, SKU, location
 
 

@@ -68,9 +68,9 @@ class Snapshot:
     Keys carry the account (or an id, which belongs to one).
     """
 
-    def __init__(self, now: int) -> None:
+    def __init__(self, now: int, records: dict[bytes, Record] | None = None) -> None:
         self.now = now
-        self.records: dict[bytes, Record] = {}
+        self.records = records or {}
         self.events: dict[tuple[bytes, str], Event] = {}
         self.event_categories: dict[bytes, tuple[bytes, ...]] = {}
         self.hold_defaults: dict[bytes, tuple[int, int]] = {}

@@ -23,6 +23,7 @@ from service.reservations import commands as c
 from service.reservations import load
 from service.reservations.attempt import ReservationDomain
 from service.reservations.records import Reservation
+from service.reservations.rows import LINE_COLUMNS, RESERVATION_COLUMNS, STOCK_COLUMNS, line_of, reservation_of
 from service.settings import Settings
 from tests.searching import search
 from tests.unit.builders import ACCOUNT, HOLD_DEFAULTS, Venue, act, adjust_stock, hold, put_stock, seats, units
@@ -97,7 +98,7 @@ class Database:
             assert await reader.rows("SELECT id, state, version FROM seats ORDER BY id") == sorted(
                 (seat.id, seat.state, seat.version) for seat in venue.seats.values()
             )
-            stock = await reader.rows(f"SELECT {load.STOCK_COLUMNS} FROM stock_items ORDER BY id")
+            stock = await reader.rows(f"SELECT {STOCK_COLUMNS} FROM stock_items ORDER BY id")
             assert [tuple(map(_text, row)) for row in stock] == sorted(
                 tuple(map(_text, _fields(item))) for item in venue.stock.values()
             )
@@ -140,7 +141,7 @@ def _named(record: Any) -> dict[str, Any]:
 
 
 def _fields(record: Any) -> tuple[Any, ...]:
-    return tuple(getattr(record, name) for name in load.STOCK_COLUMNS.split(", "))
+    return tuple(getattr(record, name) for name in STOCK_COLUMNS.split(", "))
 
 
 def _bytes(value: Any) -> Any:
@@ -157,13 +158,13 @@ async def _insert(transaction: Transaction, table: str, row: dict[str, Any]) -> 
 
 async def _reservations(reader: Transaction) -> list[Reservation]:
     lines: dict[bytes, list[Any]] = {}
-    for row in await reader.rows(f"SELECT {load.LINE_COLUMNS} FROM reservation_lines ORDER BY reservation_id, line"):
-        lines.setdefault(bytes(row[0]), []).append(load.line(row))
+    for row in await reader.rows(f"SELECT {LINE_COLUMNS} FROM reservation_lines ORDER BY reservation_id, line"):
+        lines.setdefault(bytes(row[0]), []).append(line_of(row))
     pools: dict[bytes, list[bytes]] = {}
     for row in await reader.rows("SELECT reservation_id, pool_id FROM waiters ORDER BY pool_id"):
         pools.setdefault(bytes(row[0]), []).append(bytes(row[1]))
-    rows: Sequence[Row] = await reader.rows(f"SELECT {load.RESERVATION_COLUMNS} FROM reservations ORDER BY id")
-    return [load.reservation(row, tuple(lines[bytes(row[0])]), tuple(pools.get(bytes(row[0]), ()))) for row in rows]
+    rows: Sequence[Row] = await reader.rows(f"SELECT {RESERVATION_COLUMNS} FROM reservations ORDER BY id")
+    return [reservation_of(row, tuple(lines[bytes(row[0])]), tuple(pools.get(bytes(row[0]), ()))) for row in rows]
 
 
 async def compare(database_settings: Settings, batches: Iterable[Step], memory: Venue) -> list[str]:
