@@ -17,7 +17,7 @@ from zlib import crc32
 import structlog
 
 from service.engine.batch import BatchRunner
-from service.engine.queues import Queues
+from service.engine.queues import Batch, Queues
 from service.engine.waiting import Waiting
 from service.metrics import QUEUE_DEPTH
 from service.refusals import Overloaded, StoreUnavailable
@@ -97,15 +97,16 @@ class Lanes(Generic[C, A]):
         while not self._ended:
             await wake.wait()
             wake.clear()
-            while batch := self._queues.take(number):
+            while batch := self._next(number):
                 try:
                     await self._runner.run(batch.waiting)
                 finally:
                     self._queues.end(batch)
                     self._leave(batch.waiting)
                     self._wake_all()
-                if self._ended:
-                    return
+
+    def _next(self, number: int) -> Batch[C, A] | None:
+        return None if self._ended else self._queues.take(number)
 
     async def drain(self) -> None:
         """Take no more commands, let those inside finish, end the lanes."""
