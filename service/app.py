@@ -119,11 +119,12 @@ def _calm_collector() -> None:
     """Let the cyclic collector look at new garbage only, and seldom.
 
     What is loaded by now stays for the life of the process; walking it again and again was a quarter of the processor
-    time of a hold. Requests free nearly all they make by reference counts; what cycles remain are a few MB.
+    time of a hold. Requests free nearly all they make by reference counts, so a first generation takes a minute of full
+    load to fill; the others need not wait long after it: beside what was loaded, all is a few thousand objects.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 10, 50)
+    gc.set_threshold(50_000, 2, 2)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import event
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from service.settings import Settings
@@ -48,8 +48,15 @@ def mysql_session_statement(settings: Settings) -> str:
     )
 
 
+BELIEVED_SECONDS = IDLE_SECONDS - 5
+"""A connection that was silent for longer may have been ended by its server."""
+
+
 class Trust:
-    """Which pooled connections are believed to live: those that were made after one last died."""
+    """Which pooled connections are believed to live: those that were made after one last died, and not long silent.
+
+    By their silence and not by their age: what is used lives on, with all the statements that it has prepared.
+    """
 
     def __init__(self) -> None:
         self._since = 0.0
@@ -61,14 +68,20 @@ class Trust:
     def watch(self, engine: AsyncEngine) -> None:
         """From now on the engine's pool gives out trusted connections only."""
 
-        def note(_connection: object, record: Any) -> None:  # noqa: ANN401 - the pool's own type
-            record.info["made_at"] = time.monotonic()
+        def made(_connection: object, record: Any) -> None:  # noqa: ANN401 - the pool's own type
+            record.info["made_at"] = record.info["used_at"] = time.monotonic()
+
+        def used(_connection: object, record: Any) -> None:  # noqa: ANN401
+            record.info["used_at"] = time.monotonic()
 
         def look(_connection: object, record: Any, _proxy: object) -> None:  # noqa: ANN401
             if record.info["made_at"] < self._since:
                 raise InvalidatePoolError
+            if time.monotonic() - record.info["used_at"] > BELIEVED_SECONDS:
+                raise DisconnectionError
 
-        event.listen(engine.sync_engine, "connect", note)
+        event.listen(engine.sync_engine, "connect", made)
+        event.listen(engine.sync_engine, "checkin", used)
         event.listen(engine.sync_engine, "checkout", look)
 
 
@@ -81,8 +94,6 @@ def create_mysql_engine(settings: Settings, *, autocommit: bool) -> AsyncEngine:
         pool_size=settings.pool_connections,
         max_overflow=0,
         pool_timeout=settings.deadline_seconds,
-        # Younger than the server's wait_timeout, so that no idle connection is found dead.
-        pool_recycle=IDLE_SECONDS - 5,
         # Every transaction here ends by its own COMMIT or ROLLBACK; a second one would be one more round trip.
         pool_reset_on_return=None,
         connect_args={

@@ -6,13 +6,16 @@ in a real session, as a proxy or an administrator would, and must be found out.
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 from sqlalchemy import AsyncAdaptedQueuePool, make_url
 
+from service.database import dialects
 from service.database.errors import Conflict, StoreError
 from service.database.session import SessionError, verify_session
 from service.database.store import Store, open_store
@@ -63,6 +66,27 @@ async def test_every_connection_has_the_settings_that_the_design_relies_on(store
         assert "STRICT_TRANS_TABLES" in found["sql_mode"].split(",")
     assert (isolation(of_writer), of_writer["autocommit"]) == ("READ-COMMITTED", "OFF")
     assert of_reader["autocommit"] == "ON", "a reader that keeps a snapshot never sees what is new"
+
+
+async def test_connection_in_use_lives_on_and_one_that_was_silent_is_made_anew(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(dialects, "time", SimpleNamespace(monotonic=lambda: now))
+
+    async def session_id() -> int | None:
+        async with store.read() as reader:
+            await reader.rows("SELECT 1")
+            return reader.driver.session_id
+
+    first = await session_id()
+    for _ in range(10):
+        now += dialects.BELIEVED_SECONDS
+        assert await session_id() == first
+    now += dialects.BELIEVED_SECONDS + 1
+    second = await session_id()
+    assert second != first
+    assert await session_id() == second
 
 
 WRONG = {
