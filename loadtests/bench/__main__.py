@@ -62,7 +62,7 @@ def _measure(options: Options, wanted: set[str], stages: Sequence[Stage], consol
             with reporter.stage("servers", "starting the servers"):
                 machine = {
                     **description(),
-                    "database": bench.administrator.version,
+                    "database": bench.administrator.name,
                     "buffer_pool_gb": round(BUFFER_POOL_BYTES / 1e9, 1),
                 }
             for stage in stages:

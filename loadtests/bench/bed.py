@@ -112,15 +112,13 @@ class Administrator:
 
     def __init__(self, server: PrivateMysql) -> None:
         self.url = server.admin_url
-        self.version = str(execute(self.url, "SELECT VERSION()")[0][0])
+        version = str(execute(self.url, "SELECT VERSION()")[0][0])
+        self.is_mariadb = "mariadb" in version.lower()
+        self.name = f"{'MariaDB' if self.is_mariadb else 'MySQL'} {version.partition('-')[0]}"
         self.process = getattr(server, "process", None)
         self._set("innodb_buffer_pool_size", BUFFER_POOL_BYTES)
         # MariaDB's name, and MySQL's for the same.
         self._set("innodb_log_file_size" if self.is_mariadb else "innodb_redo_log_capacity", REDO_LOG_BYTES)
-
-    @property
-    def is_mariadb(self) -> bool:
-        return "mariadb" in self.version.lower()
 
     @property
     def pid(self) -> int | None:

@@ -77,7 +77,8 @@ class Loader:
         self._asked: dict[bytes, int] = {}
         self._holders_asked: set[bytes] = set()
         self._event_names: set[EventName] = set()
-        self._events_asked: set[EventName] = set()
+        self._settled: set[EventName] = set()  # whether there is such an event is known
+        self._with_pools: set[EventName] = set()
 
     async def _in_list(self, sql: str, values: Collection[bytes], *before: bytes | int) -> list[Row]:
         """All rows of a SELECT whose last condition is `IN ({})`, in sorted chunks."""
@@ -93,8 +94,8 @@ class Loader:
 
     async def _events(self, names: Iterable[EventName]) -> None:
         """By account and name; absent ones stay absent."""
-        asked = set(names) - self._events_asked
-        self._events_asked |= asked
+        asked = set(names) - self._settled
+        self._settled |= asked
         for account_id, wanted in _by_account(asked).items():
             for row in await self._in_list(SELECT_EVENTS, wanted, account_id):
                 self._keep_event(row)
@@ -331,14 +332,16 @@ class Loader:
     async def events_and_pools(self) -> None:
         """The events that were named, and the categories of all events and seats, after the seats were read."""
         work = self._work
-        # An event that was not there when its seats were asked for is not there now: what it has was not read.
-        absent = {name for name in self._events_asked if name not in work.events}
-        for account_id, wanted in _by_account(self._event_names - absent).items():
+        named = self._event_names - self._with_pools
+        # An event that was not there when it was asked for is not there now: what it has was not read.
+        present = named - (self._settled - work.events.keys())
+        for account_id, wanted in _by_account(present).items():
             rows = await self._in_list(SELECT_EVENTS_AND_POOLS, wanted, account_id)
             for row in rows:
                 self._keep_event(row)
             self._keep_pools(row[EVENT_CATEGORY:] for row in rows if row[EVENT_CATEGORY] is not None)
-        self._event_names.clear()
+        self._settled |= named
+        self._with_pools |= named
         seated = {seat.event_id for seat in work.seats.rows.values()}
         missing = [event_id for event_id in seated if not work.event_categories.get(event_id)]
         if missing:
