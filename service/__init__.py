@@ -6,7 +6,7 @@ The path of one request, file by file:
 2. `http/endpoint.py`    the one pipeline: authenticate, scope, rate, size, key, decode; then the handler
 3. `reservations/routes.py`  makes a command of it (`reservations/commands.py`)
 4. `idempotency/in_flight.py`  duplicates of a running request join it
-5. `engine/lanes.py`     the command waits in its lane; all that waited make one batch (`queues.py` says which)
+5. `engine/lanes.py`     the command waits in its lane; all that waited make one batch (`engine/queues.py`)
 6. `engine/batch.py`     one transaction for the batch: retry on conflict, halve on poison, look up a lost COMMIT
 7. `reservations/read.py`    everything that the batch needs, and the database's clock
 8. `reservations/decide/`    pure: snapshot and commands in, outcomes and changes out
