@@ -175,7 +175,7 @@ class _Request:
         rows = await self._transaction.rows(sql, (self._hash, *values))
         key = self._command.key
         if key is not None and (not rows or rows[0][1]):
-            record = (await select_records(self._transaction, [key.scope_hash])).get(key.scope_hash)
+            record = (await select_records(self._transaction, [key.scope_hash]))[1].get(key.scope_hash)
             if record is not None:
                 return rows, record.replay(key)
         return rows, None

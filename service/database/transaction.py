@@ -94,9 +94,12 @@ class Transaction:
 
     async def now_ms(self) -> int:
         """The database's clock, in milliseconds; the host's on SQLite."""
-        if self.dialect.clock is None:
-            return now_ms()
-        return int((await self.rows(f"SELECT {self.dialect.clock}"))[0][0])
+        return now_ms() if self.dialect.clock is None else (await self.rows_at("SELECT {clock}"))[0]
+
+    async def rows_at(self, sql: str, values: Values = ()) -> tuple[int, Sequence[Row]]:
+        """The clock, and all rows of a SELECT that gives `{clock}` first and has a row in any case."""
+        rows = await self.rows(sql.replace("{clock}", self.dialect.clock or "NULL"), values)
+        return now_ms() if rows[0][0] is None else int(rows[0][0]), rows
 
 
 def _is_something(cell: object) -> bool:

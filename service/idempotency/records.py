@@ -90,10 +90,10 @@ COLUMNS = (
 )
 
 SELECT_RECORDS = """
-SELECT {clock}, r.scope_hash, r.fingerprint_version, r.fingerprint, r.first_seen_at, r.expires_at,
+SELECT {{clock}}, r.scope_hash, r.fingerprint_version, r.fingerprint, r.first_seen_at, r.expires_at,
        r.status, r.location, r.etag, COALESCE(r.body, m.body)
 FROM (SELECT 1) AS always
-LEFT JOIN idempotency_records r ON r.scope_hash IN ({places})
+LEFT JOIN idempotency_records r ON r.scope_hash IN ({})
 LEFT JOIN messages m ON m.batch_id = r.message_batch_id AND m.ordinal = r.message_ordinal
 """
 """The clock rides along: every request asks for both, and a trip to the database costs as much as a record."""
@@ -103,12 +103,11 @@ async def select_records(transaction: Transaction, scope_hashes: Sequence[bytes]
     """The database's clock (ms), and the records that exist by scope hash."""
     if not scope_hashes:
         return await transaction.now_ms(), {}
-    found: dict[bytes, Record] = {}
-    at, clock = None, transaction.dialect.clock or "NULL"
+    now, found = 0, dict[bytes, Record]()
     for part in chunks(sorted(set(scope_hashes))):
         places, values = padded(part)
-        for row in await transaction.rows(SELECT_RECORDS.format(clock=clock, places=places), values):
-            at, scope_hash, version, fingerprint, first_seen_at, expires_at, status, location, etag, body = row
+        now, rows = await transaction.rows_at(SELECT_RECORDS.format(places), values)
+        for _, scope_hash, version, fingerprint, first_seen_at, expires_at, status, location, etag, body in rows:
             if scope_hash is None:
                 continue
             answer = StoredAnswer(
@@ -120,7 +119,7 @@ async def select_records(transaction: Transaction, scope_hashes: Sequence[bytes]
                 expires_at=expires_at,
             )
             found[bytes(scope_hash)] = Record(version, bytes(fingerprint), first_seen_at, answer)
-    return await transaction.now_ms() if at is None else int(at), found
+    return now, found
 
 
 def record_row(

@@ -6,10 +6,12 @@ test holds a `SetClock`. Only what decides by the database's clock gets the set 
 
 import asyncio
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from service import cli
+from service.database.drivers import Row, Values
 from service.database.transaction import Transaction
 from service.outbox.sequencer import sequence
 from service.reservations.promotion import Promoter
@@ -74,9 +76,15 @@ if __name__ == "__main__":
     async def set_time(_: Transaction) -> int:
         return clock.now
 
+    read_rows_at = Transaction.rows_at
+
+    async def at_set_time(self: Transaction, sql: str, values: Values = ()) -> tuple[int, Sequence[Row]]:
+        return clock.now, (await read_rows_at(self, sql, values))[1]
+
     async def run(self: Any) -> None:
         await come_when_called(self, clock)
 
     Transaction.now_ms = set_time
+    Transaction.rows_at = at_set_time
     Worker.run = run
     cli.main()
