@@ -2,7 +2,9 @@
 
 import argparse
 import random
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -63,6 +65,13 @@ def main() -> int:
     length = "each kind of fault once" if options.once else f"{options.minutes:g} minutes"
     view.say(f"soak: {options.store}, {length}, --seed {seed}", "bold")
     seconds = 0.0 if options.once else options.minutes * 60
+    interrupted = threading.Event()
+
+    def note(_number: int, _frame: object) -> None:
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, note)
     try:
         report = run_soak(
             Options(
@@ -74,6 +83,7 @@ def main() -> int:
                 only=options.only,
                 control=options.control,
                 reports=options.reports,
+                interrupted=interrupted,
             ),
             view,
         )

@@ -5,6 +5,7 @@ At the end all rounds are judged once more: what was true must have stayed so.
 
 import random
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain, islice
@@ -29,7 +30,10 @@ from tests.races.databases import StoreName, audit_now
 
 
 class Options(NamedTuple):
-    """`seconds` 0: each kind once, and no fault longer than it must be. `control`: broken on purpose."""
+    """`seconds` 0: each kind once, and no fault longer than it must be. `control`: broken on purpose.
+
+    `interrupted`: whether Ctrl-C was pressed.
+    """
 
     store: StoreName
     seconds: float
@@ -39,6 +43,7 @@ class Options(NamedTuple):
     only: list[str]
     control: str | None
     reports: Path
+    interrupted: threading.Event
 
 
 class Round(NamedTuple):
@@ -136,6 +141,8 @@ class _Soak:
             self._view.say(f"{words}, and they are not all true", "bold red")
 
     def _inject(self, kind: Kind, scene: Scene) -> None:
+        if self._options.interrupted.is_set():  # asyncio, or whatever ran just then, may have kept it to itself
+            raise KeyboardInterrupt
         self._view.show(f"row {kind.row}: {kind.name}", lambda: scene.crowd.counts)
         try:
             words = kind.inject(scene)
