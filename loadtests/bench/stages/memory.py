@@ -68,5 +68,5 @@ def _growth(points: list[MemoryPoint]) -> Figure:
         name="memory-growth",
         value=100 * (after / before - 1),
         detail=f"from {before:.1f} MB in the third quarter to {after:.1f} MB in the fourth",
-        limit="what creeps is told in docs/proof.md",
+        limit="what is allocated and not given back: docs/proof.md tells how it was looked for",
     )
