@@ -88,8 +88,7 @@ WHERE a.id = ?
 
 SELECT_RESERVATION: Final = f"""
 SELECT {MYSQL.clock}, {HAS_RECORD},
-       {", ".join(f"r.{name}" for name in reading.RESERVATION_COLUMNS.split(", "))},
-       {", ".join(f"l.{name}" for name in reading.LINE_COLUMNS.split(", "))}
+       {reading.of("r", reading.RESERVATION_COLUMNS)}, {reading.of("l", reading.LINE_COLUMNS)}
 FROM reservations r JOIN reservation_lines l ON l.reservation_id = r.id
 WHERE r.account_id = ? AND r.reference = ? ORDER BY l.line
 """  # noqa: S608

@@ -9,7 +9,7 @@ from service.clock import to_rfc3339
 from service.database.drivers import Row
 from service.database.transaction import Transaction, chunks, padded
 from service.reservations.records import Line, Reservation
-from service.reservations.rows import LINE_COLUMNS, RESERVATION_COLUMNS, line_of, reservation_of
+from service.reservations.rows import LINE_COLUMNS, RESERVATION_COLUMNS, line_of, of, reservation_of
 from service.reservations.views import HistoryEntry
 
 NEWEST = b"\xff" * 16
@@ -27,10 +27,8 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     external_reference: str | None = None
 
 
-_OWN_COLUMNS = [f"r.{column}" for column in RESERVATION_COLUMNS.split(", ")]
-
 SELECT_RESERVATION = f"""
-SELECT {", ".join(_OWN_COLUMNS)}, {", ".join(f"l.{column}" for column in LINE_COLUMNS.split(", "))}
+SELECT {of("r", RESERVATION_COLUMNS)}, {of("l", LINE_COLUMNS)}
 FROM reservations r JOIN reservation_lines l ON l.reservation_id = r.id
 WHERE r.account_id = ? AND r.reference = ? ORDER BY l.line
 """  # noqa: S608 - names of our own
@@ -39,7 +37,7 @@ WHERE r.account_id = ? AND r.reference = ? ORDER BY l.line
 
 async def select_reservation(reader: Transaction, account_id: bytes, reference: str) -> Reservation | None:
     rows = await reader.rows(SELECT_RESERVATION, (account_id, reference.encode()))
-    own = len(_OWN_COLUMNS)
+    own = len(RESERVATION_COLUMNS.split(", "))
     return reservation_of(rows[0], tuple(line_of(row[own:]) for row in rows)) if rows else None
 
 
