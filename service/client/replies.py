@@ -1,0 +1,37 @@
+"""An answer as it came over the wire, and the problem in it, if it is one."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+LEAST_ERROR_STATUS: Final = 400
+_PROBLEM: Final = "application/problem+json"
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """A whole answer. Names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_error(self) -> bool:
+        return self.status >= LEAST_ERROR_STATUS
+
+    @property
+    def replayed(self) -> bool | None:
+        """Whether it is the stored answer of an earlier request with the same key; None where the service says not."""
+        said = self.headers.get("idempotent-replayed")
+        return None if said is None else said == "true"
+
+    def problem(self) -> dict[str, Any] | None:
+        """The problem's document (RFC 9457); None where the answer is none, as of a proxy that speaks for itself."""
+        if not self.headers.get("content-type", "").startswith(_PROBLEM):
+            return None
+        try:
+            document = msgspec.json.decode(self.body)
+        except msgspec.DecodeError:
+            return None
+        return document if isinstance(document, dict) else None
