@@ -10,9 +10,12 @@ from service.http.cursor import decode_cursor, encode_cursor
 from service.http.endpoint import Call, endpoint
 from service.http.message import Answer
 from service.ids import id_text, show_reference
+from service.inventory.wire import StockView
 from service.outbox.queries import Place, select_messages
 from service.outbox.sequencer import sequence
 from service.refusals import InvalidRequest, Overloaded
+from service.reservations import examples
+from service.reservations.views import ReservationView
 
 AFTER_PATH: Final = "?after"
 
@@ -34,8 +37,8 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     reference: str | None
     version: int
-    reservation: Raw | UnsetType = UNSET
-    stock: Raw | UnsetType = UNSET
+    reservation: ReservationView | UnsetType = UNSET
+    stock: StockView | UnsetType = UNSET
 
 
 class MessagePage(msgspec.Struct, frozen=True):
@@ -53,7 +56,7 @@ EXAMPLE: Final[dict[str, Any]] = {
             "at": "2027-06-01T10:00:00.000Z",
             "reference": "K7QX2-9PMD8",
             "version": 1,
-            "reservation": {"reference": "K7QX2-9PMD8", "state": "held", "version": 1},
+            "reservation": examples.RESERVATION,
         }
     ],
     "next_after": "AbCdEf",
@@ -91,8 +94,9 @@ async def list_messages(call: Call) -> Answer:
             at=to_rfc3339(row.at),
             reference=show_reference(row.reference) if row.is_reservation and row.reference else row.reference,
             version=row.version,
-            reservation=Raw(row.body) if row.is_reservation else UNSET,
-            stock=UNSET if row.is_reservation else Raw(row.body),
+            # Stored as the JSON that it is shown as; only clients take it apart.
+            reservation=Raw(row.body) if row.is_reservation else UNSET,  # type: ignore[arg-type]
+            stock=UNSET if row.is_reservation else Raw(row.body),  # type: ignore[arg-type]
         )
         for row in rows
     ]

@@ -4,6 +4,8 @@ One encoding, whether a decision, a read or a message shows it. A pending reserv
 hold's end, no other state either.
 """
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
@@ -46,7 +48,7 @@ class ReservationView(msgspec.Struct, frozen=True, kw_only=True):
     totals: list[Total]
     customer: str | None
     external_reference: str | None
-    metadata: Raw | None
+    metadata: dict[str, Any] | None
     created_at: str
     confirmed_at: str | None
     ended_at: str | None
@@ -101,7 +103,8 @@ def reservation_view(reservation: Reservation, now: int) -> ReservationView:
         totals=_totals(reservation.lines),
         customer=reservation.customer,
         external_reference=reservation.external_reference,
-        metadata=None if reservation.metadata is None else Raw(reservation.metadata),
+        # Stored as the JSON that it is shown as: it goes out as it is, and only clients ever take it apart.
+        metadata=None if reservation.metadata is None else Raw(reservation.metadata),  # type: ignore[arg-type]
         created_at=to_rfc3339(reservation.created_at),
         confirmed_at=_instant(reservation.confirmed_at),
         ended_at=_instant(reservation.ended_at),
