@@ -7,17 +7,18 @@ pipeline of `http/endpoint.py`.
 import asyncio
 import gc
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import msgspec
 import structlog
 from litestar import Litestar
 from litestar.types import ASGIApp
 
 from service.accounts import routes as accounts
-from service.accounts.authenticate import Authenticator
+from service.accounts.authenticate import Authenticator, Caller, Known
 from service.database.migrations import UPGRADE_COMMAND, is_current
-from service.database.store import open_store
+from service.database.store import Store, open_store
 from service.http import operations, pages
 from service.http.cors import Cors
 from service.http.edge import Edge
@@ -30,6 +31,7 @@ from service.idempotency import routes as idempotency
 from service.inventory import events_routes, seats_routes, stock_routes
 from service.inventory.availability import AvailabilityReader
 from service.outbox import routes as outbox
+from service.reservations import releases_routes
 from service.reservations import routes as reservations
 from service.reservations.command_engine import CommandEngine
 from service.settings import Settings
@@ -37,11 +39,14 @@ from service.worker import Worker
 
 log = structlog.get_logger(__name__)
 
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
 ENDPOINTS: tuple[Endpoint, ...] = (
     *events_routes.ENDPOINTS,
     *seats_routes.ENDPOINTS,
     *stock_routes.ENDPOINTS,
     *reservations.ENDPOINTS,
+    *releases_routes.ENDPOINTS,
     *outbox.ENDPOINTS,
     *idempotency.ENDPOINTS,
     *accounts.ENDPOINTS,
@@ -64,21 +69,38 @@ def create_app(settings: Settings) -> ASGIApp:
             app.state.services = services
             yield
 
-    endpoints = list(ENDPOINTS)
-    if settings.bench_endpoints:
-        endpoints.append(operations.echo_endpoint(reservations.create_reservation))
-    app: ASGIApp = Litestar(
-        route_handlers=[*route_handlers(endpoints), *operations.HANDLERS, *pages.handlers(ENDPOINTS)],
-        exception_handlers={Exception: answer_exception},
-        lifespan=[lifespan],
-        openapi_config=None,
-        logging_config=None,
-        request_max_body_size=None,  # the pipeline has its own limit
-    )
+    app: ASGIApp = _routes(settings, lifespan)
     origins = [origin for part in settings.cors_origins.split(",") if (origin := part.strip())]
     if origins:
         app = Cors(app, origins)
     return Edge(app)
+
+
+def _routes(settings: Settings, *lifespans: Lifespan) -> Litestar:
+    endpoints = list(ENDPOINTS)
+    if settings.bench_endpoints:
+        endpoints.append(operations.echo_endpoint(reservations.create_reservation))
+    return Litestar(
+        route_handlers=[*route_handlers(endpoints), *operations.HANDLERS, *pages.handlers(ENDPOINTS)],
+        exception_handlers={Exception: answer_exception},
+        lifespan=list(lifespans),
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,  # the pipeline has its own limit
+    )
+
+
+@asynccontextmanager
+async def app_of(caller: Caller, store: Store, settings: Settings) -> AsyncIterator[ASGIApp]:
+    """The application for one caller who needs no key, on a store that is open: for the operator at the database.
+
+    Nobody listens on a port, and no worker runs beside it; whoever calls it goes the way of every request (R6).
+    """
+    unlimited = msgspec.structs.replace(settings, rate_limit_requests=0)
+    app = _routes(unlimited)
+    async with _services(store, unlimited, Known(caller)) as services:
+        app.state.services = services
+        yield Edge(app)
 
 
 def create_app_from_environment() -> ASGIApp:
@@ -95,24 +117,30 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     try:
         if not await is_current(store):
             raise SchemaNotCurrent(f"The database's schema is not current. Run `{UPGRADE_COMMAND}`, then start again.")
-        services = Services(
-            settings=settings,
-            store=store,
-            engine=CommandEngine(store, settings),
-            authenticator=Authenticator(store),
-            rate_limits=RateLimits(settings),
-            availability=AvailabilityReader(store),
-        )
-        await services.engine.start()
-        _calm_collector()
-        try:
+        async with _services(store, settings, Authenticator(store)) as services:
+            _calm_collector()
             async with _worker_beside(services):
                 yield services
-        finally:
-            await services.engine.drain()
-            await services.authenticator.close()
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _services(store: Store, settings: Settings, authenticator: Authenticator | Known) -> AsyncIterator[Services]:
+    services = Services(
+        settings=settings,
+        store=store,
+        engine=CommandEngine(store, settings),
+        authenticator=authenticator,
+        rate_limits=RateLimits(settings),
+        availability=AvailabilityReader(store),
+    )
+    await services.engine.start()
+    try:
+        yield services
+    finally:
+        await services.engine.drain()
+        await services.authenticator.close()
 
 
 def _calm_collector() -> None:

@@ -5,7 +5,7 @@ here.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -26,6 +26,10 @@ CORS_ORIGINS = rf"^ *({_ORIGIN} *(, *{_ORIGIN} *)*)?{_END}"
 
 CONNECTIONS_BESIDE_LANES = 2
 """One for what is no command, one for asking what became of a lost COMMIT."""
+
+
+NOT_OURS: Final = (f"{PREFIX}TEST_", f"{PREFIX}API_")
+"""What tests are told, and where the operator's command line finds a service (service/cli/desk.py)."""
 
 
 class SettingsError(ValueError):
@@ -141,7 +145,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """
         given: dict[str, Any] = {}
         for name, value in environ.items():
-            if name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_"):
+            if name.startswith(PREFIX) and not name.startswith(NOT_OURS):
                 field = name.removeprefix(PREFIX).lower()
                 cls._check(name, field, value)
                 given[field] = value

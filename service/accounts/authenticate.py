@@ -48,7 +48,20 @@ class Caller(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
 
 
-class _Known(msgspec.Struct, frozen=True):
+class Known:
+    """In place of an Authenticator where there is one caller, who has shown that he may by opening the store."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def authenticate(self, _authorization: bytes | None) -> Caller:
+        return self._caller
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class _KeyRead(msgspec.Struct, frozen=True):
     """A key in force as of `read_at` (monotonic seconds)."""
 
     caller: Caller
@@ -62,8 +75,8 @@ class Authenticator:
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._clock = clock
-        self._known: dict[str, _Known] = {}
-        self._wanted: dict[str, asyncio.Future[_Known | None]] = {}
+        self._known: dict[str, _KeyRead] = {}
+        self._wanted: dict[str, asyncio.Future[_KeyRead | None]] = {}
         self._reading: asyncio.Task[None] | None = None
 
     async def authenticate(self, authorization: bytes | None) -> Caller:
@@ -82,7 +95,7 @@ class Authenticator:
             raise Unauthenticated
         return known.caller
 
-    def _want(self, prefix: str) -> asyncio.Future[_Known | None]:
+    def _want(self, prefix: str) -> asyncio.Future[_KeyRead | None]:
         """What the next SELECT finds under `prefix`."""
         wanted = self._wanted.get(prefix)
         if wanted is None:
@@ -93,7 +106,7 @@ class Authenticator:
 
     async def _read_wanted(self) -> None:
         """One SELECT after the other, until nobody waits."""
-        waiting: dict[str, asyncio.Future[_Known | None]] = {}
+        waiting: dict[str, asyncio.Future[_KeyRead | None]] = {}
         try:
             while self._wanted:
                 # Taken out first: whoever asks from now on gets a SELECT that starts later.
@@ -105,7 +118,7 @@ class Authenticator:
                 future.cancel()  # none is open, unless this task was cancelled
             self._wanted.clear()
 
-    async def _read(self, waiting: dict[str, asyncio.Future[_Known | None]]) -> None:
+    async def _read(self, waiting: dict[str, asyncio.Future[_KeyRead | None]]) -> None:
         read_at = self._clock()
         try:
             async with asyncio.timeout(READ_SECONDS_MAX), self._store.read() as reader:
@@ -120,14 +133,14 @@ class Authenticator:
             for prefix, future in waiting.items():
                 future.set_result(self._remember(prefix, found.get(prefix), read_at))
 
-    def _remember(self, prefix: str, key: KeyInForce | None, read_at: float) -> _Known | None:
+    def _remember(self, prefix: str, key: KeyInForce | None, read_at: float) -> _KeyRead | None:
         """The last one read is the last in the dict, so the first one is the one to forget."""
         self._known.pop(prefix, None)
         if key is None:
             return None
         if len(self._known) >= KEYS_MAX:
             del self._known[next(iter(self._known))]
-        known = self._known[prefix] = _Known(_caller(key), key.secret_hash, read_at)
+        known = self._known[prefix] = _KeyRead(_caller(key), key.secret_hash, read_at)
         return known
 
     async def close(self) -> None:
@@ -144,7 +157,7 @@ def _presented(authorization: bytes | None) -> tuple[str, bytes] | None:
     return parse_key(authorization[len(_SCHEME) :].strip(b" "))
 
 
-def _refuse(waiting: dict[str, asyncio.Future[_Known | None]], error: Exception) -> None:
+def _refuse(waiting: dict[str, asyncio.Future[_KeyRead | None]], error: Exception) -> None:
     for future in waiting.values():
         future.set_exception(error)
         future.exception()  # seen: of a renewal in the background nobody asks

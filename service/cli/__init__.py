@@ -2,10 +2,11 @@
 
 Exit codes, the same for every command:
 
-    0  done
-    1  findings (audit, drift, a schema that is not current), or refused by what the database holds
-    2  the command line, a setting or an input file is wrong
-    3  the store cannot be reached
+    0    done
+    1    findings (audit, drift, a schema that is not current), or refused by what the database holds
+    2    the command line, a setting or an input file is wrong
+    3    the store, or with --url the service, cannot be reached
+    130  interrupted by Ctrl-C: what was done stays done, and the same command goes on
 
 What went wrong is one line on standard error that says what to do next. With `--json` standard output carries one
 JSON document and nothing else. A secret is printed once, by the command that made it, and never logged.

@@ -6,12 +6,13 @@ from typing import Annotated, get_type_hints
 
 import typer
 
-from service.cli import accounts, audit, database, imports, keys, serve, worker
+from service.cli import accounts, audit, database, holds, imports, inventory, keys, reservations, serve, worker
 from service.settings import PREFIX, Settings
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 findings, or refused by what the database holds; "
-    "2 the command line, a setting or an input file is wrong; 3 the store cannot be reached."
+    "2 the command line, a setting or an input file is wrong; "
+    "3 the store, or with --url the service, cannot be reached; 130 interrupted."
 )
 
 
@@ -59,6 +60,9 @@ def main(
 app.command("serve", epilog=settings_table())(serve.serve)
 app.command("worker")(worker.work)
 app.command("audit")(audit.audit)
+app.add_typer(holds.app, name="holds")
+app.add_typer(reservations.app, name="reservations")
+app.add_typer(inventory.app, name="inventory")
 app.add_typer(database.app, name="db")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")

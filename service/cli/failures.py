@@ -3,8 +3,12 @@
 
 import traceback
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from service.client.problems import HoldfastError
 
 
 class ExitCode(IntEnum):
@@ -14,6 +18,7 @@ class ExitCode(IntEnum):
     REFUSED = 1
     USAGE = 2
     STORE = 3
+    INTERRUPTED = 130
 
 
 class CommandFailed(Exception):
@@ -34,6 +39,7 @@ class Failure(msgspec.Struct, frozen=True):
 def describe(error: Exception) -> Failure:
     """What `error` means to the person who ran the command. An unknown one is a bug and shows its trace."""
     from service.accounts.use_cases import AccountError, BadHoldTimes, BadName, UnknownScope
+    from service.client.problems import HoldfastError
     from service.database.errors import StoreError
     from service.database.migrations import MigrationError
     from service.database.session import SessionError
@@ -59,10 +65,39 @@ def describe(error: Exception) -> Failure:
             message, exit_code = f"{error.filename}: {error.strerror}.", ExitCode.STORE
         case Refusal():
             message, exit_code = f"refused: {error}", ExitCode.REFUSED
+        case HoldfastError():
+            message, exit_code = _answer_message(error)
         case _:
             traceback.print_exception(error)
             message, exit_code = "this is a bug in Holdfast; its report needs the lines above.", ExitCode.REFUSED
     return Failure(message, exit_code)
+
+
+def _answer_message(error: "HoldfastError") -> tuple[str, ExitCode]:
+    """What the service said to an operator's command, or that it said nothing."""
+    from service.client import problems
+
+    exit_code = ExitCode.USAGE
+    match error:
+        case problems.Unreached():
+            message, exit_code = f"the service cannot be reached ({error}). Check --url and try again.", ExitCode.STORE
+        case problems.Unauthenticated():
+            message = "the service does not know this API key. Check --key; `holdfast keys list` shows those there are."
+        case problems.Forbidden():
+            advice = (
+                f"on the service's host `holdfast keys scopes PREFIX --scope {error.scope} …` says anew what it may do"
+            )
+            message = f"the API key lacks the scope {error.scope}: {advice}."
+        case problems.InvalidRequest():
+            told = "; ".join(f"{each.path.strip('$./?')} {each.message}" for each in error.errors)
+            message = f"{told}. Correct it and try again."
+        case problems.StoreUnavailable() | problems.Overloaded() | problems.RateLimited() | problems.Internal():
+            message, exit_code = f"{error} Nothing is known to have happened; try again.", ExitCode.STORE
+        case problems.UnknownProblem():
+            message, exit_code = f"what answers there is no Holdfast of this version: {error}", ExitCode.STORE
+        case _:
+            message, exit_code = f"refused: {getattr(error, 'detail', error)}", ExitCode.REFUSED
+    return message, exit_code
 
 
 def _store_message(error: Exception) -> str:

@@ -110,7 +110,7 @@ def hold(
         metadata=metadata,
         reason=reason,
     )
-    return _change("POST", RESERVATIONS, ReservationView, body, key, natural_key=external_reference)
+    return change("POST", RESERVATIONS, ReservationView, body, key, natural_key=external_reference)
 
 
 def confirm(
@@ -164,23 +164,29 @@ def cancel(
 
 def reservation(reference: str) -> Call[ReservationView]:
     """One reservation as it is now."""
-    return _read(f"{RESERVATIONS}/{{reference}}", ReservationView, reference=reference)
+    return read(f"{RESERVATIONS}/{{reference}}", ReservationView, reference=reference)
 
 
-def reservations(
+def reservations(  # noqa: PLR0913 - all that narrows a list
     *,
     state: Literal["pending", "held", "confirmed", "released", "expired", "cancelled"] | None = None,
     customer: str | None = None,
     event: str | None = None,
     sku: str | None = None,
     expires_before: str | None = None,
+    created_before: str | None = None,
+    stale: bool | None = None,
     external_reference: str | None = None,
+    order: Literal["newest", "oldest", "expires"] | None = None,
     page_size: int | None = None,
 ) -> Listing[ReservationPage, ReservationView]:
-    """Reservations, newest first; all filters that are given hold together."""
+    """Reservations, newest first unless `order` says otherwise; all filters that are given hold together.
+
+    `stale` are holds past their time that no sweep has met. `order="expires"` is by the end of hold or wait.
+    """
 
     def at(cursor: str | None) -> Call[ReservationPage]:
-        return _read(
+        return read(
             RESERVATIONS,
             ReservationPage,
             query={
@@ -189,7 +195,10 @@ def reservations(
                 "event": event,
                 "sku": sku,
                 "expires_before": expires_before,
+                "created_before": created_before,
+                "stale": None if stale is None else str(stale).lower(),
                 "external_reference": external_reference,
+                "order": order,
                 "limit": page_size,
                 "cursor": cursor,
             },
@@ -202,9 +211,7 @@ def history(reference: str) -> Listing[HistoryPage, HistoryEntry]:
     """Every change of one reservation's state, oldest first."""
 
     def at(cursor: str | None) -> Call[HistoryPage]:
-        return _read(
-            f"{RESERVATIONS}/{{reference}}/history", HistoryPage, query={"cursor": cursor}, reference=reference
-        )
+        return read(f"{RESERVATIONS}/{{reference}}/history", HistoryPage, query={"cursor": cursor}, reference=reference)
 
     return Listing(at, lambda page: page.history, lambda page: page.next_cursor)
 
@@ -226,18 +233,18 @@ def put_event(  # noqa: PLR0913 - all that defines an event
     body = PutEvent(name=name, starts_at=starts_at, categories=list(categories), front_row=front_row)
     given = _members(hold_seconds=hold_seconds, hold_seconds_max=hold_seconds_max, sales=sales)
     body = msgspec.structs.replace(body, **given)
-    return _change("PUT", "/v1/events/{event}", EventView, body, key, if_match=if_match, event=event)
+    return change("PUT", "/v1/events/{event}", EventView, body, key, if_match=if_match, event=event)
 
 
 def event(event: str) -> Call[EventView]:
     """One event's definition."""
-    return _read("/v1/events/{event}", EventView, event=event)
+    return read("/v1/events/{event}", EventView, event=event)
 
 
 def events(*, page_size: int | None = None) -> Listing[EventsPage, EventView]:
     """All events, in the order of their names."""
     return Listing(
-        lambda cursor: _read("/v1/events", EventsPage, query={"limit": page_size, "cursor": cursor}),
+        lambda cursor: read("/v1/events", EventsPage, query={"limit": page_size, "cursor": cursor}),
         lambda page: page.events,
         lambda page: page.next_cursor,
     )
@@ -245,7 +252,7 @@ def events(*, page_size: int | None = None) -> Listing[EventsPage, EventView]:
 
 def put_seats(event: str, seats: Sequence[PutSeat], *, key: str | None = None) -> Call[SeatCounts]:
     """Create or change up to 5,000 seats of an event; a live seat keeps its state."""
-    return _change("PUT", "/v1/events/{event}/seats", SeatCounts, PutSeats(list(seats)), key, event=event)
+    return change("PUT", "/v1/events/{event}/seats", SeatCounts, PutSeats(list(seats)), key, event=event)
 
 
 def seat_map(
@@ -260,26 +267,26 @@ def seat_map(
 
     def at(cursor: str | None) -> Call[SeatsPage]:
         query = {"section": section, "state": state, "category": category, "limit": page_size, "cursor": cursor}
-        return _read("/v1/events/{event}/seats", SeatsPage, query=query, event=event)
+        return read("/v1/events/{event}/seats", SeatsPage, query=query, event=event)
 
     return Listing(at, lambda page: page.seats, lambda page: page.next_cursor)
 
 
 def availability(event: str) -> Call[Availability]:
     """How many seats of an event are in which state, by section and category."""
-    return _read("/v1/events/{event}/availability", Availability, event=event)
+    return read("/v1/events/{event}/availability", Availability, event=event)
 
 
 def block_seats(event: str, *labels: str, reason: str | None = None, key: str | None = None) -> Call[BlockView]:
     """Take available seats out of sale, all or none."""
     body = PostBlock(list(labels), reason)
-    return _change("POST", "/v1/events/{event}/blocks", BlockView, body, key, event=event)
+    return change("POST", "/v1/events/{event}/blocks", BlockView, body, key, event=event)
 
 
 def unblock_seats(event: str, *labels: str, reason: str | None = None, key: str | None = None) -> Call[BlockView]:
     """Put blocked seats back on sale, all or none."""
     body = PostBlock(list(labels), reason)
-    return _change("POST", "/v1/events/{event}/unblocks", BlockView, body, key, event=event)
+    return change("POST", "/v1/events/{event}/unblocks", BlockView, body, key, event=event)
 
 
 def put_stock(
@@ -296,7 +303,7 @@ def put_stock(
     """Create or replace a stock item's definition and its count on hand."""
     body = PutStockItem(on_hand, amount, currency, description)
     query = {"location": location}
-    return _change("PUT", "/v1/stock/{sku}", StockView, body, key, if_match=if_match, query=query, sku=sku)
+    return change("PUT", "/v1/stock/{sku}", StockView, body, key, if_match=if_match, query=query, sku=sku)
 
 
 def adjust_stock(
@@ -311,18 +318,18 @@ def adjust_stock(
     """Change the count on hand, once however often this `reference` is sent."""
     body = PostAdjustment(reference, delta, reason)
     query = {"location": location}
-    return _change("POST", "/v1/stock/{sku}/adjustments", StockView, body, key, query=query, sku=sku)
+    return change("POST", "/v1/stock/{sku}/adjustments", StockView, body, key, query=query, sku=sku)
 
 
 def stock_item(sku: str, *, location: str | None = None) -> Call[StockView]:
     """One stock item with its counts."""
-    return _read("/v1/stock/{sku}", StockView, query={"location": location}, sku=sku)
+    return read("/v1/stock/{sku}", StockView, query={"location": location}, sku=sku)
 
 
-def stock_items(*, page_size: int | None = None) -> Listing[StockPage, StockView]:
-    """All stock items, in the order of SKU and location."""
+def stock_items(*, sku: str | None = None, page_size: int | None = None) -> Listing[StockPage, StockView]:
+    """Stock items of all locations, in the order of SKU and location; with `sku`, those of one SKU."""
     return Listing(
-        lambda cursor: _read("/v1/stock", StockPage, query={"limit": page_size, "cursor": cursor}),
+        lambda cursor: read("/v1/stock", StockPage, query={"sku": sku, "limit": page_size, "cursor": cursor}),
         lambda page: page.stock,
         lambda page: page.next_cursor,
     )
@@ -330,19 +337,19 @@ def stock_items(*, page_size: int | None = None) -> Listing[StockPage, StockView
 
 def messages(*, after: str | None = None, limit: int | None = None) -> Call[MessagePage]:
     """Messages, oldest first; go on from the answer's `next_after`, and miss none."""
-    return _read("/v1/messages", MessagePage, query={"after": after, "limit": limit})
+    return read("/v1/messages", MessagePage, query={"after": after, "limit": limit})
 
 
 def status(
     key: str, *, method: Literal["POST", "PUT", "PATCH", "DELETE"] = "POST", route: str = RESERVATIONS
 ) -> Call[KeyView]:
     """What became of the request with this key; by default a hold. `unseen`: send it again with the same key."""
-    return _read("/v1/idempotency-keys", KeyView, query={"key": key, "method": method, "route": route})
+    return read("/v1/idempotency-keys", KeyView, query={"key": key, "method": method, "route": route})
 
 
 def me() -> Call[MeView]:
     """Who is calling: account, name of the API key, scopes."""
-    return _read("/v1/me", MeView)
+    return read("/v1/me", MeView)
 
 
 def _members(**members: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON can say
@@ -354,15 +361,15 @@ def _action(
     name: str, reference: str, body: dict[str, Any], if_match: int | None, key: str | None
 ) -> Call[ReservationView]:
     route = f"{RESERVATIONS}/{{reference}}/{name}"
-    return _change("POST", route, ReservationView, body, key, if_match=if_match, reference=reference)
+    return change("POST", route, ReservationView, body, key, if_match=if_match, reference=reference)
 
 
-def _change(
+def change(
     method: Literal["POST", "PUT"],
     route: str,
     answer: type[T],
     body: object,
-    key: str | None,
+    key: str | None = None,
     *,
     if_match: int | None = None,
     natural_key: str | None = None,
@@ -389,7 +396,7 @@ def _checked(key: str) -> str:
         raise ValueError(f"the idempotency key {refusal.reason}") from None
 
 
-def _read(route: str, answer: type[T], *, query: dict[str, Any] | None = None, **names: str) -> Call[T]:
+def read(route: str, answer: type[T], *, query: dict[str, Any] | None = None, **names: str) -> Call[T]:
     return Call(method="GET", route=route, target=_target(route, query or {}, names), answer=answer)
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from service.accounts.authenticate import Authenticator
+from service.accounts.authenticate import Authenticator, Known
 from service.database.store import Store
 from service.http.rate_limit import RateLimits
 from service.inventory.availability import AvailabilityReader
@@ -16,6 +16,6 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     store: Store
     engine: CommandEngine
-    authenticator: Authenticator
+    authenticator: Authenticator | Known
     rate_limits: RateLimits
     availability: AvailabilityReader

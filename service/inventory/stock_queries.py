@@ -59,11 +59,15 @@ async def select_has_sku(reader: Transaction, account_id: bytes, sku: str) -> bo
 
 
 async def select_stock(
-    reader: Transaction, account_id: bytes, after: tuple[str, ...] | None, limit: int
+    reader: Transaction, account_id: bytes, after: tuple[str, ...] | None, limit: int, only_sku: str | None = None
 ) -> list[StockRecord]:
-    """The first stock items whose SKU and location follow `after`, in the order of their bytes."""
+    """The first stock items, of one SKU or of all, whose names follow `after`, in the order of their bytes."""
     sku, location = (name.encode() for name in after or ("", ""))
-    rows = await reader.rows(SELECT_STOCK_PAGE, (account_id, sku, sku, location, limit))
+    if only_sku is not None:
+        of_sku = f"{SELECT_STOCK} AND sku = ? AND location > ? ORDER BY location LIMIT ?"
+        rows = await reader.rows(of_sku, (account_id, only_sku.encode(), location, limit))
+    else:
+        rows = await reader.rows(SELECT_STOCK_PAGE, (account_id, sku, sku, location, limit))
     return [_stock_record(row) for row in rows]
 
 

@@ -9,6 +9,7 @@ from service.inventory.bodies import PostAdjustment, PutStockItem, StockQuery
 from service.inventory.paging import Page
 from service.inventory.stock_queries import select_has_sku, select_stock, select_stock_item
 from service.inventory.wire import StockPage, StockView, encode, stock_body, stock_view
+from service.names import Name
 from service.refusals import ExternalReferenceExists, NotFound, StateConflict, VersionConflict
 from service.reservations.commands import AdjustStock, PutStock
 
@@ -24,6 +25,12 @@ STOCK_EXAMPLE: Final = {
     "currency": "USD",
     "version": 8,
 }
+
+
+class StockListQuery(PageQuery, forbid_unknown_fields=True):
+    """Which stock items; without a filter, all."""
+
+    sku: Name | None = None
 
 
 @endpoint(
@@ -99,16 +106,16 @@ async def adjust_stock(call: Call) -> Answer:
     "GET",
     "/v1/stock",
     scope="inventory:read",
-    query=PageQuery,
+    query=StockListQuery,
     answers={200: StockPage},
     answer_example={"stock": [STOCK_EXAMPLE], "next_cursor": None},
 )
 async def list_stock(call: Call) -> Answer:
-    """List stock items of all locations, in the order of SKU and location."""
+    """List stock items of all locations, in the order of SKU and location; with `sku`, those of one SKU."""
     account_id = call.caller.account_id
-    page = Page(call.query, account_id, "stock")
+    page = Page(call.query, account_id, "stock", call.query.sku)
     async with call.services.store.read() as reader:
-        found = await select_stock(reader, account_id, page.after, page.rows_wanted)
+        found = await select_stock(reader, account_id, page.after, page.rows_wanted, call.query.sku)
     shown, next_cursor = page.cut(found, lambda record: (record.sku, record.location))
     return Answer(200, encode(StockPage([stock_view(record) for record in shown], next_cursor)))
 

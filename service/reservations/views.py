@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw, UnsetType
 from service.clock import to_rfc3339
 from service.ids import show_reference
 from service.reservations.records import Line, Reservation
+from service.reservations.states import State
 
 
 class LineView(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +40,7 @@ class ReservationView(msgspec.Struct, frozen=True, kw_only=True):
     """What a client follows from its request to its end."""
 
     reference: str
-    state: str
+    state: State
     version: int
     hold_expires_at: str | None
     hold_remaining_s: int | None

@@ -1,0 +1,108 @@
+"""What every command that changes something has in common: say first, ask, give a reason, show how far it is.
+
+Asked is before more than one thing is changed, and never of a program: without a terminal `--yes` must say it.
+"""
+# ruff: noqa: PLC0415 - what is heavy is imported where it is used
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from service.cli.failures import CommandFailed, ExitCode
+
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+ReasonOption = Annotated[
+    str | None, typer.Option("--reason", help="Why, for the history of what is changed: up to 200 characters.")
+]
+AsOption = Annotated[
+    str | None,
+    typer.Option("--as", metavar="NAME", help="Who you are, for the history: operator:NAME [your login name]."),
+]
+
+
+class Manner(msgspec.Struct, frozen=True):
+    """How something is changed, as the options say it."""
+
+    dry_run: DryRunOption = False
+    yes: YesOption = False
+    reason: ReasonOption = None
+
+
+OnProgress = Callable[[int], None]
+"""Told how many are done by now."""
+
+_DOES_NOT_ANSWER: Final = "nobody can be asked here: say --yes to go on, or --dry-run to see what would be done."
+
+
+def operator_name(given: str | None) -> str:
+    """Who acts. Raises CommandFailed where it is no name."""
+    import getpass
+
+    from service.names import HolderName, nfc
+
+    name = given
+    if name is None:
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError):  # no entry in the password file, as in many containers
+            raise CommandFailed(
+                "your login name is unknown here: say who you are with --as NAME.", ExitCode.USAGE
+            ) from None
+    try:
+        return msgspec.convert(nfc(name), HolderName)
+    except msgspec.ValidationError:
+        raise CommandFailed(
+            f"--as {name!r} is no name: 1 to 60 characters without control characters.", ExitCode.USAGE
+        ) from None
+
+
+def checked_reason(given: str | None) -> str | None:
+    """The reason as it will stand in the history. Raises CommandFailed where it cannot."""
+    from service.names import Reason, nfc
+
+    if given is None:
+        return None
+    try:
+        return msgspec.convert(nfc(given), Reason)
+    except msgspec.ValidationError:
+        raise CommandFailed(
+            f"--reason has {len(given)} characters or a control character: up to 200 printable ones are kept.",
+            ExitCode.USAGE,
+        ) from None
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Go on only if told to. Raises CommandFailed where nobody answers, and where the answer is no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandFailed(f"{question} {_DOES_NOT_ANSWER.capitalize()}", ExitCode.USAGE)
+    if not typer.confirm(question, err=True):
+        raise CommandFailed("nothing was done.")
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[OnProgress]:
+    """A bar on standard error; nothing where nobody watches. `total` is None where it is not known."""
+    if not sys.stderr.isatty():
+        yield lambda _done: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)

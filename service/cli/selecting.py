@@ -1,0 +1,95 @@
+"""Which holds a command is about: options, and what they find by the service's own clock."""
+# ruff: noqa: PLC0415 - what is heavy is imported where it is used
+
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import msgspec
+import typer
+
+from service.cli.desk import Desk
+from service.cli.durations import parse_duration
+
+if TYPE_CHECKING:
+    from service.client.calls import Listing
+    from service.reservations.views import ReservationPage, ReservationView
+
+COUNTED_MOST: Final = 1_000_000
+
+StaleOption = Annotated[
+    bool, typer.Option("--stale", help="Only holds whose time is over, and which no worker has ended.")
+]
+EventOption = Annotated[str | None, typer.Option("--event", help="Only holds with a seat of this event.")]
+SkuOption = Annotated[str | None, typer.Option("--sku", help="Only holds with units of this stock item.")]
+CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only holds of this customer.")]
+OlderOption = Annotated[
+    str | None,
+    typer.Option("--older-than", metavar="SPAN", help="Only holds made before this long ago, as in 15m or 2h."),
+]
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which holds, as the options say it."""
+
+    stale: StaleOption = False
+    older_than: OlderOption = None
+    event: EventOption = None
+    sku: SkuOption = None
+    customer: CustomerOption = None
+
+    @property
+    def names_any(self) -> bool:
+        return self != Wanted()
+
+    def check(self) -> None:
+        """Raises CommandFailed where a span is none: before anything is opened."""
+        if self.older_than is not None:
+            parse_duration(self.older_than, "--older-than")
+
+    def filters(self, as_of: str, expires_in_s: int | None = None) -> dict[str, Any]:
+        """As the API has them; spans count from `as_of`, the service's clock, never from this host's."""
+        from service.clock import from_rfc3339, to_rfc3339
+
+        now = from_rfc3339(as_of)
+        before = None
+        if self.older_than is not None:
+            before = to_rfc3339(max(0, now - parse_duration(self.older_than, "--older-than") * 1000))
+        ends = None if expires_in_s is None else to_rfc3339(now + expires_in_s * 1000)
+        return {
+            "state": "held",
+            "stale": True if self.stale else None,
+            "event": self.event,
+            "sku": self.sku,
+            "customer": self.customer,
+            "created_before": before,
+            "expires_before": ends,
+        }
+
+
+class Found(msgspec.Struct, frozen=True):
+    """How many holds there are at `as_of`, and how to page through them."""
+
+    count: int
+    exact: bool
+    as_of: str
+    filters: dict[str, Any]
+
+    @property
+    def how_many(self) -> str:
+        return f"{self.count:,}{'' if self.exact else ' or more'} hold{'' if self.count == 1 else 's'}"
+
+    def listing(
+        self, order: Literal["oldest", "expires"], page_size: int
+    ) -> "Listing[ReservationPage, ReservationView]":
+        from service.client import calls
+
+        return calls.reservations(**self.filters, order=order, page_size=page_size)
+
+
+async def find(desk: Desk, wanted: Wanted, expires_in_s: int | None = None) -> Found:
+    """Count what is wanted, by the service's clock."""
+    from service.client import operators
+
+    clock = await desk.client.send(operators.count_reservations(state="held", at_most=1))
+    filters = wanted.filters(clock.as_of, expires_in_s)
+    counted = await desk.client.send(operators.count_reservations(**filters, at_most=COUNTED_MOST))
+    return Found(counted.count, counted.exact, counted.as_of, filters)
