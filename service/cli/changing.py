@@ -21,7 +21,12 @@ ReasonOption = Annotated[
 ]
 AsOption = Annotated[
     str | None,
-    typer.Option("--as", metavar="NAME", help="Who you are, for the history: operator:NAME [your login name]."),
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        rich_help_panel="Where",
+        help="Who you are, for the history: operator:NAME. Without it your login name.",
+    ),
 ]
 
 

@@ -25,21 +25,32 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PANEL = "Where"
 URL_VARIABLE, KEY_VARIABLE = "HOLDFAST_API_URL", "HOLDFAST_API_KEY"
 
 UrlOption = Annotated[
     str | None,
-    typer.Option("--url", envvar=URL_VARIABLE, help="Work against the API there, not on the database."),
+    typer.Option(
+        "--url", envvar=URL_VARIABLE, rich_help_panel=PANEL, help="Work against the API there, not on the database."
+    ),
 ]
 KeyOption = Annotated[
     str | None,
     typer.Option(
-        "--key", envvar=KEY_VARIABLE, help="The API key for --url; better in the variable: others see options."
+        "--key",
+        envvar=KEY_VARIABLE,
+        rich_help_panel=PANEL,
+        help="The API key for --url; better in the variable, since others see options.",
     ),
 ]
 AccountOption = Annotated[
     str | None,
-    typer.Option("--account", metavar="NAME", help="Whose; may be left out where there is only one account."),
+    typer.Option(
+        "--account",
+        metavar="NAME",
+        rich_help_panel=PANEL,
+        help="Whose; may be left out where there is only one account.",
+    ),
 ]
 
 
@@ -60,7 +71,7 @@ class Desk(msgspec.Struct, frozen=True):
     actor: str
 
 
-at_desk = gathered(Where)
+at_desk = gathered(Where, last=True)
 """Gives a command the options that say where it works."""
 
 

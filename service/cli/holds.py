@@ -11,7 +11,7 @@ from service.cli.desk import Desk, Where, at_desk, run_at_desk
 from service.cli.durations import parse_duration
 from service.cli.failures import CommandFailed, ExitCode
 from service.cli.options import gathered
-from service.cli.output import JsonOption, print_json, print_line
+from service.cli.output import JsonOption, examples, print_json, print_line
 from service.cli.releasing import BATCH_MAX, REST, Tally, release_batch, release_pages
 from service.cli.selecting import Found, Wanted, find
 from service.cli.shown import print_holds
@@ -26,7 +26,12 @@ NAMED: Final = 10
 """Holds that a dry run shows."""
 
 
-@app.command("list", epilog="Examples: holdfast holds list --stale · holdfast holds list --event final --expires-in 2m")
+@app.command(
+    "list",
+    epilog=examples(
+        "holds list --stale", "holds list --event final --expires-in 2m", "holds list --older-than 15m --json"
+    ),
+)
 @gathered(Wanted)
 @at_desk
 def list_holds(
@@ -67,9 +72,12 @@ async def _list(
 
 @app.command(
     "release",
-    epilog="Examples: holdfast holds release --stale --dry-run · "
-    "holdfast holds release --stale --reason 'the worker was down' · "
-    "holdfast holds release --older-than 15m --event final · holdfast holds release K7QX2-9PMD8",
+    epilog=examples(
+        "holds release --stale --dry-run",
+        "holds release --stale --reason 'the worker was down'",
+        "holds release --older-than 15m --event final",
+        "holds release K7QX2-9PMD8",
+    ),
 )
 @gathered(Wanted)
 @gathered(Manner)
@@ -78,9 +86,7 @@ def release(
     where: Where,
     manner: Manner,
     wanted: Wanted,
-    references: Annotated[
-        list[str] | None, typer.Argument(metavar="[REF]…", help="References of reservations.")
-    ] = None,
+    references: Annotated[list[str] | None, typer.Argument(metavar="REF", help="References of reservations.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Release so many at most.")] = None,
     batch: Annotated[int, typer.Option(min=1, max=500, help="How many are released in one go.")] = 200,
     full_speed: Annotated[
@@ -90,8 +96,10 @@ def release(
 ) -> None:
     """Release holds: those named, all stale ones, or all that are older than a span.
 
-    What they held is free at once. A hold that is confirmed meanwhile is left alone and counted as such. May be
-    interrupted at any moment and run again: what is released stays released, and nothing is released twice.
+    What they held is free at once. A hold that is confirmed meanwhile
+    is left alone and counted as such. May be interrupted at any moment
+    and run again: nothing is released twice. Done as many small batches,
+    with rests between them, so that bookings go on.
     """
     why = checked_reason(manner.reason)
     if references:
@@ -215,7 +223,7 @@ def _release_named(where: Where, references: list[str], manner: Manner, *, as_js
         raise typer.Exit(ExitCode.REFUSED)
 
 
-@app.command("extend", epilog="Example: holdfast holds extend K7QX2-9PMD8 --for 10m --reason 'payment is slow'")
+@app.command("extend", epilog=examples("holds extend K7QX2-9PMD8 --for 10m --reason 'payment is slow'"))
 @at_desk
 def extend(
     where: Where,

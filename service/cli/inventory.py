@@ -7,7 +7,7 @@ import typer
 
 from service.cli.desk import Desk, Where, at_desk, run_at_desk
 from service.cli.failures import CommandFailed
-from service.cli.output import JsonOption, print_json, print_line, print_table
+from service.cli.output import JsonOption, examples, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from service.inventory.wire import Availability, EventView, SeatView, StockView
@@ -17,7 +17,7 @@ app = typer.Typer(help="Look at events and stock.", no_args_is_help=True)
 COUNTS = ("available", "held", "confirmed", "blocked")
 
 
-@app.command("show", epilog="Examples: holdfast inventory show final · holdfast inventory show NW-001")
+@app.command("show", epilog=examples("inventory show final", "inventory show NW-001"))
 @at_desk
 def show(
     where: Where,
@@ -73,7 +73,7 @@ def _print_stock(items: "list[StockView]") -> None:
     )
 
 
-@app.command("map", epilog="Example: holdfast inventory map final 101")
+@app.command("map", epilog=examples("inventory map final 101"))
 @at_desk
 def draw(
     where: Where,

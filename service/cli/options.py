@@ -12,8 +12,13 @@ T = TypeVar("T")
 Options = TypeVar("Options", bound=msgspec.Struct)
 
 
-def gathered(kind: type[Options]) -> Callable[[Callable[Concatenate[Options, P], T]], Callable[P, T]]:
-    """Give a command the options of `kind`; it gets them as its first argument. May be stacked."""
+def gathered(
+    kind: type[Options], *, last: bool = False
+) -> Callable[[Callable[Concatenate[Options, P], T]], Callable[P, T]]:
+    """Give a command the options of `kind`; it gets them as its first argument. May be stacked.
+
+    `--help` shows them before the command's own options, or after them if `last`.
+    """
     fields = msgspec.structs.fields(kind)
     hints = get_type_hints(kind, include_extras=True)
     options = [
@@ -25,15 +30,20 @@ def gathered(kind: type[Options]) -> Callable[[Callable[Concatenate[Options, P],
 
     def decorate(command: Callable[Concatenate[Options, P], T]) -> Callable[P, T]:
         signature = inspect.signature(command)
-        own = list(signature.parameters.values())[1:]
+        known = get_type_hints(command, include_extras=True)
+        own = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in signature.parameters.values()][1:]
+        # Those that the decorators above this one will fill stay in front.
+        theirs = [
+            each for each in own if isinstance(known[each.name], type) and issubclass(known[each.name], msgspec.Struct)
+        ]
+        plain = [each for each in own if each not in theirs]
 
         @wraps(command)
         def run(*args: P.args, **kwargs: P.kwargs) -> T:
             given: dict[str, Any] = {field.name: kwargs.pop(field.name, field.default) for field in fields}
             return command(kind(**given), *args, **kwargs)
 
-        parameters = [*own, *options]
-        known = get_type_hints(command, include_extras=True)
+        parameters = [*theirs, *plain, *options] if last else [*theirs, *options, *plain]
         run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: known.get(each.name, each.annotation) for each in parameters}
         return run

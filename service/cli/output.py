@@ -11,6 +11,11 @@ import typer
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
 
 
+def examples(*commands: str) -> str:
+    """The end of a command's --help."""
+    return "\n\n".join(["Examples:", *(f"  holdfast {command}" for command in commands)])
+
+
 def print_json(answer: Any) -> None:  # noqa: ANN401 - whatever JSON can say
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
     sys.stdout.buffer.flush()

@@ -8,7 +8,7 @@ import typer
 from service.cli.acting import act
 from service.cli.changing import DryRunOption, ReasonOption, checked_reason
 from service.cli.desk import Where, at_desk
-from service.cli.output import JsonOption
+from service.cli.output import JsonOption, examples
 
 app = typer.Typer(help="Show a reservation, confirm or cancel it.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ class Refund(StrEnum):
     NONE = "none"
 
 
-@app.command("confirm", epilog="Example: holdfast reservations confirm K7QX2-9PMD8 --reason 'paid at the counter'")
+@app.command("confirm", epilog=examples("reservations confirm K7QX2-9PMD8 --reason 'paid at the counter'"))
 @at_desk
 def confirm(
     where: Where,
@@ -48,7 +48,7 @@ def confirm(
     )
 
 
-@app.command("cancel", epilog="Example: holdfast reservations cancel K7QX2-9PMD8 --line 2 --reason 'customer called'")
+@app.command("cancel", epilog=examples("reservations cancel K7QX2-9PMD8 --line 2 --reason 'customer called'"))
 @at_desk
 def cancel(
     where: Where,

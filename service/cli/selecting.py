@@ -13,17 +13,35 @@ if TYPE_CHECKING:
     from service.client.calls import Listing
     from service.reservations.views import ReservationPage, ReservationView
 
+PANEL: Final = "Which holds"
 COUNTED_MOST: Final = 1_000_000
 
 StaleOption = Annotated[
-    bool, typer.Option("--stale", help="Only holds whose time is over, and which no worker has ended.")
+    bool,
+    typer.Option(
+        "--stale", rich_help_panel=PANEL, help="Only holds whose time is over, and which no worker has ended."
+    ),
 ]
-EventOption = Annotated[str | None, typer.Option("--event", help="Only holds with a seat of this event.")]
-SkuOption = Annotated[str | None, typer.Option("--sku", help="Only holds with units of this stock item.")]
-CustomerOption = Annotated[str | None, typer.Option("--customer", help="Only holds of this customer.")]
+EventOption = Annotated[
+    str | None,
+    typer.Option("--event", metavar="EVENT", rich_help_panel=PANEL, help="Only holds with a seat of this event."),
+]
+SkuOption = Annotated[
+    str | None,
+    typer.Option("--sku", metavar="SKU", rich_help_panel=PANEL, help="Only holds with units of this stock item."),
+]
+CustomerOption = Annotated[
+    str | None,
+    typer.Option("--customer", metavar="CUSTOMER", rich_help_panel=PANEL, help="Only holds of this customer."),
+]
 OlderOption = Annotated[
     str | None,
-    typer.Option("--older-than", metavar="SPAN", help="Only holds made before this long ago, as in 15m or 2h."),
+    typer.Option(
+        "--older-than",
+        rich_help_panel=PANEL,
+        metavar="SPAN",
+        help="Only holds made before this long ago, as in 15m or 2h.",
+    ),
 ]
 
 
