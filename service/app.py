@@ -31,7 +31,8 @@ from service.idempotency import routes as idempotency
 from service.inventory import events_routes, seats_routes, stock_routes
 from service.inventory.availability import AvailabilityReader
 from service.outbox import routes as outbox
-from service.reservations import releases_routes
+from service.reservations import lists_routes as reservation_lists
+from service.reservations import releases_routes as reservation_releases
 from service.reservations import routes as reservations
 from service.reservations.command_engine import CommandEngine
 from service.settings import Settings
@@ -46,7 +47,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *seats_routes.ENDPOINTS,
     *stock_routes.ENDPOINTS,
     *reservations.ENDPOINTS,
-    *releases_routes.ENDPOINTS,
+    *reservation_releases.ENDPOINTS,
+    *reservation_lists.ENDPOINTS,
     *outbox.ENDPOINTS,
     *idempotency.ENDPOINTS,
     *accounts.ENDPOINTS,

@@ -20,15 +20,24 @@ class Dialect(msgspec.Struct, frozen=True):
     placeholder: str
     clock: str | None  # an expression: milliseconds since the epoch
     for_update: str
+    by_index: str  # behind a table's name: read it by this index and no other
     rows_max: int  # placeholders of one statement, minus a reserve
 
 
-SQLITE = Dialect(name="sqlite", placeholder="?", clock=None, for_update="", rows_max=32_000)
+SQLITE = Dialect(
+    name="sqlite",
+    placeholder="?",
+    clock=None,
+    for_update="",
+    by_index=" INDEXED BY {}",
+    rows_max=32_000,
+)
 MYSQL = Dialect(
     name="mysql",
     placeholder="%s",
     clock="CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
     for_update=" FOR UPDATE",
+    by_index=" FORCE INDEX ({})",
     rows_max=65_000,
 )
 

@@ -44,6 +44,7 @@ _TAGS: Final = {
     "events": "Dated things with seats",
     "stock": "Countable pools: one SKU at one location",
     "reservations": "Holds of seats and stock, and what becomes of them",
+    "reservation-counts": "How many reservations there are",
     "messages": "Every change of state, for readers that catch up",
     "idempotency-keys": "What became of a request whose answer was lost",
     "me": "Who is calling",

@@ -29,13 +29,15 @@ class NoQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Of an endpoint without parameters: every one is unknown."""
 
 
+Cursor = Annotated[str | None, Meta(description="`next_cursor` of the page before; leave it out for the first")]
+Limit = Annotated[int, Meta(ge=1, le=500, description="Rows of a page at most")]
+
+
 class PageQuery(msgspec.Struct, forbid_unknown_fields=True):
     """Which part of a collection; endpoints add their filters to it."""
 
-    cursor: Annotated[str | None, Meta(description="`next_cursor` of the page before; leave it out for the first")] = (
-        None
-    )
-    limit: Annotated[int, Meta(ge=1, le=500, description="Rows of a page at most")] = 100
+    cursor: Cursor = None
+    limit: Limit = 100
 
 
 def path_parser(name: str) -> Parser:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from service.clock import from_rfc3339
-from service.http.parameters import PageQuery
+from service.http.parameters import Cursor, Limit
 from service.http.validate import metadata_errors
 from service.inventory.bodies import Errors, HoldSeconds
 from service.names import ExternalReference, Instant, Name, Reason, SeatLabel, Section
@@ -145,7 +145,7 @@ class PostCancel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason | None = None
 
 
-class ReservationsQuery(PageQuery, forbid_unknown_fields=True):
+class ReservationFilters(msgspec.Struct, forbid_unknown_fields=True):
     """Which reservations; all filters that are given hold together."""
 
     state: Literal["pending", "held", "confirmed", "released", "expired", "cancelled"] | None = None
@@ -153,13 +153,47 @@ class ReservationsQuery(PageQuery, forbid_unknown_fields=True):
     event: Name | None = None
     sku: Name | None = None
     expires_before: Instant | None = None
+    created_before: Instant | None = None
+    stale: Annotated[
+        bool | None,
+        Meta(description="`true`: holds past their time that no sweep has met yet; `false`: holds within their time"),
+    ] = None
     external_reference: ExternalReference | None = None
 
     def problems(self) -> Errors:
-        if self.expires_before is None:
-            return []
-        try:
-            from_rfc3339(self.expires_before)
-        except ValueError as error:
-            return [("?expires_before", str(error))]
-        return []
+        errors: Errors = []
+        for path, text in (("?expires_before", self.expires_before), ("?created_before", self.created_before)):
+            try:
+                text is None or from_rfc3339(text)
+            except ValueError as error:
+                errors.append((path, str(error)))
+        if self.stale is not None and self.state not in (None, "held"):
+            errors.append(
+                ("?stale", f"is about held reservations, and so never about {self.state} ones; leave one out")
+            )
+        return errors
+
+
+class ReservationsQuery(ReservationFilters, forbid_unknown_fields=True):
+    """Which reservations, in which order, and which page of them."""
+
+    order: Annotated[
+        Literal["newest", "oldest", "expires"],
+        Meta(description="By their making, either way; or by when time ends them, held and pending ones only"),
+    ] = "newest"
+    cursor: Cursor = None
+    limit: Limit = 100
+
+    def problems(self) -> Errors:
+        errors = ReservationFilters.problems(self)
+        if self.order == "expires" and self.state not in (None, "pending", "held"):
+            errors.append(
+                ("?order", f"cannot be expires: time ends no {self.state} reservation; ask for newest or oldest")
+            )
+        return errors
+
+
+class ReservationCountQuery(ReservationFilters, forbid_unknown_fields=True):
+    """Which reservations to count, and how far."""
+
+    at_most: Annotated[int, Meta(ge=1, le=1_000_000, description="Where counting stops")] = 10_000

@@ -1,31 +1,13 @@
-"""SQL of looking at reservations and their history. They are changed by commands alone (`write.py`)."""
+"""SQL of looking at one reservation and its history. They are changed by commands alone (`write.py`)."""
 
 from collections.abc import Sequence
-from typing import Any
-
-import msgspec
 
 from service.clock import to_rfc3339
 from service.database.drivers import Row
-from service.database.transaction import Transaction, chunks, padded
-from service.reservations.records import Line, Reservation
+from service.database.transaction import Transaction, padded
+from service.reservations.records import Reservation
 from service.reservations.rows import LINE_COLUMNS, RESERVATION_COLUMNS, line_of, of, reservation_of
 from service.reservations.views import HistoryEntry
-
-NEWEST = b"\xff" * 16
-"""Above every id."""
-
-
-class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list is narrowed by; None narrows nothing. `expires_before` in ms: held ones whose hold ends before."""
-
-    state: str | None = None
-    customer: str | None = None
-    event: str | None = None
-    sku: str | None = None
-    expires_before: int | None = None
-    external_reference: str | None = None
-
 
 SELECT_RESERVATION = f"""
 SELECT {of("r", RESERVATION_COLUMNS)}, {of("l", LINE_COLUMNS)}
@@ -39,36 +21,6 @@ async def select_reservation(reader: Transaction, account_id: bytes, reference: 
     rows = await reader.rows(SELECT_RESERVATION, (account_id, reference.encode()))
     own = len(RESERVATION_COLUMNS.split(", "))
     return reservation_of(rows[0], tuple(line_of(row[own:]) for row in rows)) if rows else None
-
-
-async def select_reservations(
-    reader: Transaction, account_id: bytes, filters: Filters, before: bytes, limit: int
-) -> list[Reservation]:
-    """Newest first, those made before the one whose id is `before`.
-
-    `reader` must see one state all the time: states and lines are two statements.
-    """
-    conditions, values = ["account_id = ?", "id < ?"], [account_id, before]
-    for name in ("state", "customer", "external_reference"):
-        value = getattr(filters, name)
-        if value is not None:
-            conditions.append(f"{name} = ?")
-            values.append(value.encode())
-    if filters.expires_before is not None:
-        conditions.append("state = ? AND lapses_at < ?")
-        values += [b"held", filters.expires_before]  # type: ignore[list-item]
-    for table, column, value in (("events", "event", filters.event), ("stock_items", "sku", filters.sku)):
-        if value is not None:
-            named = f"SELECT i.id FROM {table} i WHERE i.account_id = ? AND i.{column} = ?"  # noqa: S608 - our own names
-            lines = "SELECT l.reservation_id FROM reservation_lines l WHERE l.inventory_id IN"
-            conditions.append(f"id IN ({lines} ({named}))")
-            values += [account_id, value.encode()]
-    sql = (
-        f"SELECT {RESERVATION_COLUMNS} FROM reservations "  # noqa: S608 - names of our own, values are bound
-        f"WHERE {' AND '.join(conditions)} "
-        "ORDER BY id DESC LIMIT ?"
-    )
-    return await _with_lines(reader, await reader.rows(sql, (*values, limit)))
 
 
 SELECT_LAPSED_UNITS = """
@@ -86,19 +38,6 @@ async def select_lapsed_units(
     values = (b"held", await reader.now_ms(), account_id, location.encode(), *names)
     rows = await reader.rows(SELECT_LAPSED_UNITS.format(places), values)
     return {row[0].decode(): int(row[1]) for row in rows}
-
-
-async def _with_lines(reader: Transaction, rows: Sequence[Sequence[Any]]) -> list[Reservation]:
-    lines: dict[bytes, list[Line]] = {bytes(row[0]): [] for row in rows}
-    for part in chunks(sorted(lines)):
-        places, bound = padded(part)
-        sql = (
-            f"SELECT {LINE_COLUMNS} FROM reservation_lines "  # noqa: S608
-            f"WHERE reservation_id IN ({places}) ORDER BY reservation_id, line"
-        )
-        for row in await reader.rows(sql, bound):
-            lines[bytes(row[0])].append(line_of(row))
-    return [reservation_of(row, tuple(lines[bytes(row[0])])) for row in rows]
 
 
 async def select_history(reader: Transaction, reservation_id: bytes, after: int, limit: int) -> list[HistoryEntry]:

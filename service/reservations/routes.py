@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import msgspec
 
-from service.clock import from_rfc3339
 from service.database.transaction import Transaction
 from service.http.cursor import decode_cursor, encode_cursor
 from service.http.endpoint import Call, Endpoint, Handler, endpoint, stored
@@ -29,7 +28,6 @@ from service.reservations.bodies import (
     PostExtend,
     PostRelease,
     PostReservation,
-    ReservationsQuery,
 )
 from service.reservations.commands import (
     CancelReservation,
@@ -39,15 +37,13 @@ from service.reservations.commands import (
     ReleaseReservation,
     ReservationCommand,
 )
-from service.reservations.queries import NEWEST, Filters, select_history, select_reservation, select_reservations
+from service.reservations.queries import select_history, select_reservation
 from service.reservations.records import Reservation
 from service.reservations.views import (
     HistoryPage,
-    ReservationPage,
     ReservationView,
     encode,
     reservation_body,
-    reservation_view,
 )
 
 ACTION_REFUSALS: Final = (NotFound, VersionConflict, StateConflict)
@@ -94,39 +90,6 @@ async def create_reservation(call: Call) -> Answer:
         metadata=None if body.metadata is None else encode(body.metadata),
     )
     return stored(await call.services.engine.submit(command))
-
-
-@endpoint(
-    "GET",
-    "/v1/reservations",
-    scope="reservations:read",
-    query=ReservationsQuery,
-    answers={200: ReservationPage},
-    answer_example={"reservations": [examples.RESERVATION], "next_cursor": None},
-)
-async def list_reservations(call: Call) -> Answer:
-    """List reservations, newest first; all filters that are given hold together.
-
-    `expires_before` finds holds that end before an instant; `external_reference` finds the caller's own name.
-    """
-    query: ReservationsQuery = call.query
-    filters = Filters(
-        state=query.state,
-        customer=query.customer,
-        event=query.event,
-        sku=query.sku,
-        expires_before=None if query.expires_before is None else from_rfc3339(query.expires_before),
-        external_reference=query.external_reference,
-    )
-    scope = msgspec.msgpack.encode((call.caller.account_id, "reservations", filters))
-    before = NEWEST if query.cursor is None else decode_cursor(scope, query.cursor)[0]
-    async with call.services.store.snapshot() as reader:  # states and lines of one moment
-        now = await reader.now_ms()
-        found = await select_reservations(reader, call.caller.account_id, filters, before, query.limit + 1)
-    shown = found[: query.limit]
-    cursor = encode_cursor(scope, (shown[-1].id,)) if len(found) > len(shown) else None
-    page = ReservationPage([reservation_view(reservation, now) for reservation in shown], cursor)
-    return Answer(200, encode(page))
 
 
 @endpoint(
@@ -239,7 +202,6 @@ async def cancel_reservation(call: Call) -> Answer:
 
 ENDPOINTS = (
     create_reservation,
-    list_reservations,
     get_reservation,
     get_history,
     confirm_reservation,

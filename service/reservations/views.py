@@ -56,10 +56,18 @@ class ReservationView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReservationPage(msgspec.Struct, frozen=True):
-    """A page of reservations, newest first."""
+    """A page of reservations, in the order that was asked for."""
 
     reservations: list[ReservationView]
     next_cursor: str | None
+
+
+class ReservationCount(msgspec.Struct, frozen=True):
+    """How many reservations there are; `exact` is false where counting stopped at `at_most`."""
+
+    count: int
+    exact: bool
+    as_of: str
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):

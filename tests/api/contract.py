@@ -116,6 +116,7 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/reservations/{reference}/release", "reservations:write", {"lines": [1]}),
     Endpoint("POST", "/v1/reservations/{reference}/cancel", "reservations:write", {"refund": "none"}),
     Endpoint("GET", "/v1/reservations/{reference}/history", "reservations:read"),
+    Endpoint("GET", "/v1/reservation-counts", "reservations:read"),
     Endpoint("GET", "/v1/messages", "reservations:read"),
     Endpoint("GET", "/v1/idempotency-keys", None, query=_KEY_QUERY),
     Endpoint("GET", "/v1/me", None),

@@ -1,7 +1,7 @@
 """`holdfast holds` through its real entry point, on the database and against the API: list, release, extend."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -89,7 +89,10 @@ def test_stale_holds_are_listed_and_released_and_live_ones_are_not(shop: Account
 
 def test_holds_are_narrowed_by_what_they_are(shop: Account, at_database: Operator) -> None:
     put_event(shop, "semi")
-    seat, semi = held(shop, SEAT, customer="c-1"), held(shop, [{"event": "semi", "seats": ["101-A-1"]}], hold_seconds=90)
+    seat, semi = (
+        held(shop, SEAT, customer="c-1"),
+        held(shop, [{"event": "semi", "seats": ["101-A-1"]}], hold_seconds=90),
+    )
     unit = held(shop, UNIT, customer="c-2")
 
     def listed(*options: str) -> list[str]:
