@@ -1,4 +1,4 @@
-"""An operator at a terminal: `holdfast` with arguments, through its real entry point, on one database or against an API."""
+"""An operator at a terminal: `holdfast` through its real entry point, on one database or against an API."""
 
 import json
 import subprocess
