@@ -96,13 +96,9 @@ def test_holds_are_narrowed_by_what_they_are(shop: Account, operator: Operator) 
         return [each["reference"] for each in operator.shown("holds", "list", *options)["holds"]]
 
     assert listed() == [seat["reference"], semi["reference"], unit["reference"]]
-    assert listed("--limit", "2") == [seat["reference"], semi["reference"]]
     assert listed("--event", "semi") == [semi["reference"]]
-    assert listed("--sku", "NW-001") == [unit["reference"]]
     assert listed("--customer", "c-1") == [seat["reference"]]
     assert listed("--expires-in", "2m") == [semi["reference"]]
-    assert listed("--older-than", "1h") == []
-    assert "no such hold" in operator.told("holds", "list", "--customer", "nobody")
     wait_until(lambda: seconds_since(unit["created_at"]) > 1)
     did = operator.shown("holds", "release", "--older-than", "1s", "--event", "final", "--limit", "5", "--yes")
     assert (did["matched"], did["released"]) == (1, 1)
