@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 from tests.running import run_cli
@@ -16,8 +17,11 @@ class Operator:
         # Against an API nothing may be taken from a database, so it is told of none that is there.
         self._env = {} if key is None else {"HOLDFAST_API_KEY": key, "HOLDFAST_DATABASE_URL": NOWHERE}
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        done = run_cli(*arguments, *self._where, database_url=self.database_url, env=self._env)
+    def run(
+        self, *arguments: str, module: str = "service", env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        given = {**self._env, **(env or {})}
+        done = run_cli(*arguments, *self._where, database_url=self.database_url, env=given, module=module)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 

@@ -7,7 +7,7 @@ for longer than what it waits for takes.
 import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any, TypeVar
 
@@ -127,6 +127,11 @@ def moment(text: str) -> datetime:
     assert text.endswith("Z"), f"not UTC: {text}"
     assert len(text) == len("2027-06-01T10:10:00.000Z"), f"not with milliseconds: {text}"
     return datetime.fromisoformat(text)
+
+
+def seconds_since(instant: str) -> float:
+    """By this host's clock, which is also that of the tests' databases."""
+    return (datetime.now(UTC) - moment(instant)).total_seconds()
 
 
 def seconds_between(earlier: str, later: str) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.accounts import Account, new_account
-from tests.api.reading import done, held, history, moment, read
+from tests.api.reading import done, held, history, moment, read, seconds_since
 from tests.make import put_event, put_stock, wait_until
 from tests.races.databases import audit_now
 from tests.running import RunningService, run_cli, start_service
@@ -39,10 +39,6 @@ def shop(unswept: RunningService) -> Iterator[Account]:
 @pytest.fixture
 def operator(shop: Account) -> Operator:
     return Operator(shop.name, shop.database_url)
-
-
-def seconds_since(instant: str) -> float:
-    return (datetime.now(UTC) - moment(instant)).total_seconds()
 
 
 def stale(account: Account, lines: list[Json], count: int, **body: object) -> list[str]:
