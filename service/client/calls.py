@@ -36,6 +36,9 @@ T = TypeVar("T")
 Page = TypeVar("Page")
 
 RESERVATIONS = "/v1/reservations"
+ADJUSTMENTS = "/v1/stock/{sku}/adjustments"
+ENDINGS = ("confirm", "release", "cancel")
+"""Actions that, done twice, are done once."""
 
 
 class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -311,7 +314,7 @@ def adjust_stock(
     """Change the count on hand, once however often this `reference` is sent."""
     body = PostAdjustment(reference, delta, reason)
     query = {"location": location}
-    return _change("POST", "/v1/stock/{sku}/adjustments", StockView, body, key, query=query, sku=sku)
+    return _change("POST", ADJUSTMENTS, StockView, body, key, query=query, sku=sku)
 
 
 def stock_item(sku: str, *, location: str | None = None) -> Call[StockView]:

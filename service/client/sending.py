@@ -19,7 +19,7 @@ import msgspec
 from service.client import calls
 from service.client.calls import AnyCall, Call, Listing
 from service.client.policy import Attempt, Outcome, Policy, Rest, Send, converse
-from service.client.problems import UnknownProblem, problem_of
+from service.client.problems import problem_of, unreadable
 from service.client.replies import Reply
 
 T = TypeVar("T")
@@ -59,16 +59,8 @@ def read_answer(call: Call[T], reply: Reply) -> T:
     try:
         answer: T = msgspec.json.decode(reply.body, type=call.answer)
     except msgspec.MsgspecError as error:
-        raise _unreadable(call, reply) from error
+        raise unreadable(reply, call.key, f"{call.method} {call.target}") from error
     return answer
-
-
-def _unreadable(call: AnyCall, reply: Reply) -> UnknownProblem:
-    problem = UnknownProblem()
-    problem.key, problem.reply, problem.status = call.key, reply, reply.status
-    problem.title, problem.detail = "The answer is not what this version knows", f"{call.method} {call.target}"
-    problem.instance, problem.retryable, problem.retry_with = reply.headers.get("x-request-id", ""), False, "none"
-    return problem
 
 
 def _sent(make: Callable[P, Call[T]]) -> Callable[Concatenate["Holdfast", P], T]:
