@@ -12,7 +12,7 @@
     policy.py     after which answers the same Call is sent again, and when; no input or output
     replies.py    an answer as it came, and what it says
     problems.py   the exceptions
-    sending.py    Holdfast and AsyncHoldfast: the two that wait and send
+    sending.py    Holdfast and AsyncHoldfast: the two that wait and send; deadline.py bounds the first one's reads
     outbox.py     the durable queue for phones and kiosks; outbox_file.py is its SQLite file
 """
 

@@ -201,13 +201,12 @@ def reservations(
     return Listing(at, lambda page: page.reservations, lambda page: page.next_cursor)
 
 
-def history(reference: str) -> Listing[HistoryPage, HistoryEntry]:
+def history(reference: str, *, page_size: int | None = None) -> Listing[HistoryPage, HistoryEntry]:
     """Every change of one reservation's state, oldest first."""
 
     def at(cursor: str | None) -> Call[HistoryPage]:
-        return _read(
-            f"{RESERVATIONS}/{{reference}}/history", HistoryPage, query={"cursor": cursor}, reference=reference
-        )
+        query = {"limit": page_size, "cursor": cursor}
+        return _read(f"{RESERVATIONS}/{{reference}}/history", HistoryPage, query=query, reference=reference)
 
     return Listing(at, lambda page: page.history, lambda page: page.next_cursor)
 
@@ -387,9 +386,12 @@ def _change(
 def _checked(key: str) -> str:
     """A key of the caller's own. Raises ValueError: what is no header would never reach the service."""
     try:
-        return parse_idempotency_key([key.encode()]) or key
+        bare = parse_idempotency_key([key.encode()]) or ""
     except IdempotencyKeyInvalid as refusal:
         raise ValueError(f"the idempotency key {refusal.reason}") from None
+    if '"' in bare:
+        raise ValueError("the idempotency key has a quote, which a bare key cannot have")
+    return bare
 
 
 def _read(route: str, answer: type[T], *, query: dict[str, Any] | None = None, **names: str) -> Call[T]:

@@ -48,7 +48,8 @@ class Unreached(HoldfastError):
 
     def __init__(self, key: str | None, attempts: int, cause: Exception | None) -> None:
         times = "once" if attempts == 1 else f"{attempts} times"
-        super().__init__(f"no answer, tried {times}: {cause or 'no time was left'}")
+        # asyncio's TimeoutError has no words of its own.
+        super().__init__(f"no answer, tried {times}: {str(cause or '') or 'it did not come in time'}")
         self.key = key
         self.attempts = attempts
 
@@ -269,7 +270,7 @@ def unreadable(reply: Reply, key: str | None, asked: str) -> UnknownProblem:
 
 def _fact(value: Any, hint: Any) -> Any:  # noqa: ANN401 - any JSON, any type
     if hint == list[Unavailable]:
-        return [msgspec.convert(item, _unavailable(item)) for item in value]
+        return [msgspec.convert(item, _unavailable(item)) for item in msgspec.convert(value, list[dict[str, Any]])]
     return msgspec.convert(value, hint)
 
 
