@@ -12,11 +12,13 @@
     policy.py     after which answers the same Call is sent again, and when; no input or output
     replies.py    an answer as it came, and what it says
     problems.py   the exceptions
-    sending.py    Holdfast and AsyncHoldfast: the two that wait and send
-    outbox.py     the durable queue for phones and kiosks
+    sending.py    Holdfast and AsyncHoldfast: the two that wait and send; deadline.py bounds the first one's reads
+    outbox.py     the durable queue for phones and kiosks; outbox_file.py is its SQLite file
 """
 
+from service.client import calls
 from service.client.calls import best_available, new_key, seats, stock
+from service.client.outbox import Outbox, OutboxError
 from service.client.policy import Attempt, Policy
 from service.client.problems import HoldfastError, Problem, Unreached
 from service.client.sending import AsyncHoldfast, Holdfast
@@ -26,10 +28,13 @@ __all__ = [
     "Attempt",
     "Holdfast",
     "HoldfastError",
+    "Outbox",
+    "OutboxError",
     "Policy",
     "Problem",
     "Unreached",
     "best_available",
+    "calls",
     "new_key",
     "seats",
     "stock",

@@ -36,6 +36,9 @@ T = TypeVar("T")
 Page = TypeVar("Page")
 
 RESERVATIONS = "/v1/reservations"
+ADJUSTMENTS = "/v1/stock/{sku}/adjustments"
+ENDINGS = ("confirm", "release", "cancel")
+"""Actions that, done twice, are done once."""
 
 
 class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -207,11 +210,12 @@ def reservations(  # noqa: PLR0913 - all that narrows a list
     return Listing(at, lambda page: page.reservations, lambda page: page.next_cursor)
 
 
-def history(reference: str) -> Listing[HistoryPage, HistoryEntry]:
+def history(reference: str, *, page_size: int | None = None) -> Listing[HistoryPage, HistoryEntry]:
     """Every change of one reservation's state, oldest first."""
 
     def at(cursor: str | None) -> Call[HistoryPage]:
-        return read(f"{RESERVATIONS}/{{reference}}/history", HistoryPage, query={"cursor": cursor}, reference=reference)
+        query = {"limit": page_size, "cursor": cursor}
+        return read(f"{RESERVATIONS}/{{reference}}/history", HistoryPage, query=query, reference=reference)
 
     return Listing(at, lambda page: page.history, lambda page: page.next_cursor)
 
@@ -318,7 +322,7 @@ def adjust_stock(
     """Change the count on hand, once however often this `reference` is sent."""
     body = PostAdjustment(reference, delta, reason)
     query = {"location": location}
-    return change("POST", "/v1/stock/{sku}/adjustments", StockView, body, key, query=query, sku=sku)
+    return change("POST", ADJUSTMENTS, StockView, body, key, query=query, sku=sku)
 
 
 def stock_item(sku: str, *, location: str | None = None) -> Call[StockView]:
@@ -391,9 +395,12 @@ def change(
 def _checked(key: str) -> str:
     """A key of the caller's own. Raises ValueError: what is no header would never reach the service."""
     try:
-        return parse_idempotency_key([key.encode()]) or key
+        bare = parse_idempotency_key([key.encode()]) or ""
     except IdempotencyKeyInvalid as refusal:
         raise ValueError(f"the idempotency key {refusal.reason}") from None
+    if '"' in bare:
+        raise ValueError("the idempotency key has a quote, which a bare key cannot have")
+    return bare
 
 
 def read(route: str, answer: type[T], *, query: dict[str, Any] | None = None, **names: str) -> Call[T]:

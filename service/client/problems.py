@@ -48,7 +48,8 @@ class Unreached(HoldfastError):
 
     def __init__(self, key: str | None, attempts: int, cause: Exception | None) -> None:
         times = "once" if attempts == 1 else f"{attempts} times"
-        super().__init__(f"no answer, tried {times}: {cause or 'no time was left'}")
+        # asyncio's TimeoutError has no words of its own.
+        super().__init__(f"no answer, tried {times}: {str(cause or '') or 'it did not come in time'}")
         self.key = key
         self.attempts = attempts
 
@@ -258,9 +259,18 @@ def problem_of(reply: Reply, key: str | None) -> Problem:
     return problem
 
 
+def unreadable(reply: Reply, key: str | None, asked: str) -> UnknownProblem:
+    """The exception for an answer that says it is none of an error, and is nothing that this version knows."""
+    problem = UnknownProblem()
+    problem.key, problem.reply, problem.status = key, reply, reply.status
+    problem.title, problem.detail = "The answer is not what this version knows", asked
+    problem.instance, problem.retryable, problem.retry_with = reply.headers.get("x-request-id", ""), False, "none"
+    return problem
+
+
 def _fact(value: Any, hint: Any) -> Any:  # noqa: ANN401 - any JSON, any type
     if hint == list[Unavailable]:
-        return [msgspec.convert(item, _unavailable(item)) for item in value]
+        return [msgspec.convert(item, _unavailable(item)) for item in msgspec.convert(value, list[dict[str, Any]])]
     return msgspec.convert(value, hint)
 
 

@@ -26,6 +26,12 @@ class Reply(msgspec.Struct, frozen=True):
         said = self.headers.get("idempotent-replayed")
         return None if said is None else said == "true"
 
+    @property
+    def is_of_the_service(self) -> bool:
+        """Whether it is a problem in the service's own words, and not of something on the way."""
+        document = self.problem() or {}
+        return str(document.get("type", "")).startswith("/problems/") and isinstance(document.get("retry_with"), str)
+
     def problem(self) -> dict[str, Any] | None:
         """The problem's document (RFC 9457); None where the answer is none, as of a proxy that speaks for itself."""
         if not self.headers.get("content-type", "").startswith(_PROBLEM):

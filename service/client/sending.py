@@ -8,7 +8,6 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import closing
 from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
@@ -18,8 +17,9 @@ import msgspec
 
 from service.client import calls
 from service.client.calls import AnyCall, Call, Listing
+from service.client.deadline import bounded
 from service.client.policy import Attempt, Outcome, Policy, Rest, Send, converse
-from service.client.problems import UnknownProblem, problem_of
+from service.client.problems import problem_of, unreadable
 from service.client.replies import Reply
 
 T = TypeVar("T")
@@ -44,14 +44,6 @@ def _headers(call: AnyCall) -> dict[str, str]:
     return headers
 
 
-def _until(over: float, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The chunks of a body. Raises ReadTimeout where they are not all there in time."""
-    for chunk in chunks:
-        yield chunk
-        if time.monotonic() > over:
-            raise httpx.ReadTimeout("the answer was not whole in time")
-
-
 def read_answer(call: Call[T], reply: Reply) -> T:
     """What the answer says. Raises Problem."""
     if reply.is_error:
@@ -59,16 +51,8 @@ def read_answer(call: Call[T], reply: Reply) -> T:
     try:
         answer: T = msgspec.json.decode(reply.body, type=call.answer)
     except msgspec.MsgspecError as error:
-        raise _unreadable(call, reply) from error
+        raise unreadable(reply, call.key, f"{call.method} {call.target}") from error
     return answer
-
-
-def _unreadable(call: AnyCall, reply: Reply) -> UnknownProblem:
-    problem = UnknownProblem()
-    problem.key, problem.reply, problem.status = call.key, reply, reply.status
-    problem.title, problem.detail = "The answer is not what this version knows", f"{call.method} {call.target}"
-    problem.instance, problem.retryable, problem.retry_with = reply.headers.get("x-request-id", ""), False, "none"
-    return problem
 
 
 def _sent(make: Callable[P, Call[T]]) -> Callable[Concatenate["Holdfast", P], T]:
@@ -127,6 +111,7 @@ class Holdfast:
         self._policy = policy
         self._on_attempt = on_attempt
         self._http = httpx.Client(base_url=_checked(url), headers=_identity(api_key), transport=transport)
+        self._deadline = bounded(self._http)
 
     def exchange(self, call: AnyCall) -> Reply:
         """The answer that stays, a refusal included. Raises Unreached."""
@@ -144,18 +129,14 @@ class Holdfast:
         if isinstance(step, Rest):
             time.sleep(step.seconds)
             return None
-        over = time.monotonic() + step.timeout_s
-        request = self._http.build_request(
-            call.method, call.target, content=call.body, headers=_headers(call), timeout=step.timeout_s
-        )
         try:
-            response = self._http.send(request, stream=True)
-            with closing(response):
-                # httpx bounds each read alone: a network that lets a byte through now and then would never be over.
-                body = b"".join(_until(over, response.iter_bytes()))
-        except httpx.RequestError as error:
+            with self._deadline.within(step.timeout_s):
+                response = self._http.request(
+                    call.method, call.target, content=call.body, headers=_headers(call), timeout=step.timeout_s
+                )
+        except (httpx.RequestError, TimeoutError) as error:
             return error
-        return Reply(response.status_code, dict(response.headers), body)
+        return Reply(response.status_code, dict(response.headers), response.content)
 
     def send(self, call: Call[T]) -> T:
         """What the service answers. Raises Problem, Unreached."""
