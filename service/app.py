@@ -32,6 +32,7 @@ from service.inventory.availability import AvailabilityReader
 from service.outbox import routes as outbox
 from service.reservations import lists_routes as reservation_lists
 from service.reservations import routes as reservations
+from service.reservations import timeline_routes as timelines
 from service.reservations.command_engine import CommandEngine
 from service.settings import Settings
 from service.worker import Worker
@@ -44,6 +45,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *stock_routes.ENDPOINTS,
     *reservations.ENDPOINTS,
     *reservation_lists.ENDPOINTS,
+    *timelines.ENDPOINTS,
     *outbox.ENDPOINTS,
     *idempotency.ENDPOINTS,
     *accounts.ENDPOINTS,
@@ -104,6 +106,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
             authenticator=Authenticator(store),
             rate_limits=RateLimits(settings),
             availability=AvailabilityReader(store),
+            keyed_operations=tuple((each.method, each.path) for each in ENDPOINTS if each.key is not None),
         )
         await services.engine.start()
         _calm_collector()
