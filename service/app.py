@@ -34,6 +34,7 @@ from service.outbox import routes as outbox
 from service.reservations import lists_routes as reservation_lists
 from service.reservations import releases_routes as reservation_releases
 from service.reservations import routes as reservations
+from service.reservations import timeline_routes as timelines
 from service.reservations.command_engine import CommandEngine
 from service.settings import Settings
 from service.worker import Worker
@@ -49,6 +50,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *reservations.ENDPOINTS,
     *reservation_releases.ENDPOINTS,
     *reservation_lists.ENDPOINTS,
+    *timelines.ENDPOINTS,
     *outbox.ENDPOINTS,
     *idempotency.ENDPOINTS,
     *accounts.ENDPOINTS,
@@ -136,6 +138,7 @@ async def _services(store: Store, settings: Settings, authenticator: Authenticat
         authenticator=authenticator,
         rate_limits=RateLimits(settings),
         availability=AvailabilityReader(store),
+        keyed_operations=tuple((each.method, each.path) for each in ENDPOINTS if each.key is not None),
     )
     await services.engine.start()
     try:

@@ -85,6 +85,16 @@ def new_id() -> bytes:
     return (high << 64 | _VARIANT | ordinal & _LOW_MASK).to_bytes(16)
 
 
+def made_at(identifier: bytes) -> int:
+    """The milliseconds of a key's making, by the clock of the host that made it."""
+    return int.from_bytes(identifier[:6])
+
+
+def least_id(instant_ms: int) -> bytes:
+    """What no key of this millisecond or a later one is below."""
+    return instant_ms.to_bytes(6) + bytes(10)
+
+
 def id_text(identifier: bytes) -> str:
     """The usual text of a UUID: 32 hexadecimal digits in five groups."""
     digits = identifier.hex()

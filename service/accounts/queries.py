@@ -95,6 +95,12 @@ async def select_keys(reader: Transaction, account_id: bytes | None) -> list[Key
     ]
 
 
+async def select_key_names(reader: Transaction, account_id: bytes) -> list[str]:
+    """Names of all keys that the account has ever had, each once."""
+    rows = await reader.rows("SELECT DISTINCT name FROM api_keys WHERE account_id = ? ORDER BY name", (account_id,))
+    return [row[0].decode() for row in rows]
+
+
 async def select_keys_in_force(reader: Transaction, prefixes: Sequence[str]) -> dict[str, KeyInForce]:
     """By prefix; a prefix without a key in force is left out. At most 512 prefixes."""
     places, values = padded([prefix.encode() for prefix in prefixes])

@@ -59,18 +59,20 @@ def decode_json(body: bytes, type_: type[T]) -> Decoded[T]:
 
 
 def decode_query(pairs: list[tuple[str, str]], type_: type[T]) -> T:
-    """Decoded parameters as a struct of strings, integers, booleans and literals.
+    """Decoded parameters as a struct of strings, integers, booleans and literals; of a list, each is an item.
 
     Raises:
         InvalidRequest: A parameter is unknown, there twice, or not what its type says. Paths are like `?limit`.
     """
     fields = _parameters(cast(Hashable, type_))
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     errors: list[tuple[str, str]] = []
     for name, text in pairs:
         path = strict_json.member_path("?", name)
         if name not in fields:
             errors.append((path, f"is unknown; known are {', '.join(fields) or 'none'}"))
+        elif inspect.ListType in fields[name]:
+            values.setdefault(name, []).append(_parameter(text, fields[name], path, errors))
         elif name in values:
             errors.append((path, "is there more than once"))
         else:

@@ -47,6 +47,7 @@ _TAGS: Final = {
     "reservation-counts": "How many reservations there are",
     "messages": "Every change of state, for readers that catch up",
     "idempotency-keys": "What became of a request whose answer was lost",
+    "idempotency-records": "All that is known of an idempotency key",
     "me": "Who is calling",
     "operations": "For operators; without an API key",
 }

@@ -19,3 +19,4 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     authenticator: Authenticator | Known
     rate_limits: RateLimits
     availability: AvailabilityReader
+    keyed_operations: tuple[tuple[str, str], ...]  # method and route of each that takes an idempotency key

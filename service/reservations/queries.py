@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from service.clock import to_rfc3339
 from service.database.drivers import Row
 from service.database.transaction import Transaction, padded
+from service.ids import show_reference
+from service.refusals import NotFound
 from service.reservations.records import Reservation
 from service.reservations.rows import LINE_COLUMNS, RESERVATION_COLUMNS, line_of, of, reservation_of
 from service.reservations.views import HistoryEntry
@@ -21,6 +23,14 @@ async def select_reservation(reader: Transaction, account_id: bytes, reference: 
     rows = await reader.rows(SELECT_RESERVATION, (account_id, reference.encode()))
     own = len(RESERVATION_COLUMNS.split(", "))
     return reservation_of(rows[0], tuple(line_of(row[own:]) for row in rows)) if rows else None
+
+
+async def find_reservation(reader: Transaction, account_id: bytes, reference: str) -> Reservation:
+    """Raises NotFound."""
+    reservation = await select_reservation(reader, account_id, reference)
+    if reservation is None:
+        raise NotFound(kind="reservation", name=show_reference(reference))
+    return reservation
 
 
 SELECT_LAPSED_UNITS = """

@@ -5,12 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from service.database.transaction import Transaction
 from service.http.cursor import decode_cursor, encode_cursor
 from service.http.endpoint import Call, Endpoint, Handler, endpoint, stored
 from service.http.message import Answer
 from service.http.parameters import PageQuery
-from service.ids import show_reference
 from service.refusals import (
     ExternalReferenceExists,
     HoldExpired,
@@ -37,8 +35,7 @@ from service.reservations.commands import (
     ReleaseReservation,
     ReservationCommand,
 )
-from service.reservations.queries import select_history, select_reservation
-from service.reservations.records import Reservation
+from service.reservations.queries import find_reservation, select_history
 from service.reservations.views import (
     HistoryPage,
     ReservationView,
@@ -107,7 +104,7 @@ async def get_reservation(call: Call) -> Answer:
     """
     async with call.services.store.read() as reader:
         now = await reader.now_ms()
-        reservation = await _find(call, reader)
+        reservation = await find_reservation(reader, call.caller.account_id, call.path["reference"])
     return Answer(200, reservation_body(reservation, now), [("ETag", f'"{reservation.version}"')])
 
 
@@ -126,19 +123,11 @@ async def get_history(call: Call) -> Answer:
     scope = msgspec.msgpack.encode((call.caller.account_id, "history", call.path["reference"]))
     after = 0 if query.cursor is None else decode_cursor(scope, query.cursor)[0]
     async with call.services.store.read() as reader:
-        reservation = await _find(call, reader)
+        reservation = await find_reservation(reader, call.caller.account_id, call.path["reference"])
         found = await select_history(reader, reservation.id, after, query.limit + 1)
     shown = found[: query.limit]
     cursor = encode_cursor(scope, (shown[-1].version,)) if len(found) > len(shown) else None
     return Answer(200, encode(HistoryPage(shown, cursor)))
-
-
-async def _find(call: Call, reader: Transaction) -> Reservation:
-    reference = call.path["reference"]
-    reservation = await select_reservation(reader, call.caller.account_id, reference)
-    if reservation is None:
-        raise NotFound(kind="reservation", name=show_reference(reference))
-    return reservation
 
 
 def _action(

@@ -116,9 +116,11 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/reservations/{reference}/release", "reservations:write", {"lines": [1]}),
     Endpoint("POST", "/v1/reservations/{reference}/cancel", "reservations:write", {"refund": "none"}),
     Endpoint("GET", "/v1/reservations/{reference}/history", "reservations:read"),
+    Endpoint("GET", "/v1/reservations/{reference}/timeline", "ops"),
     Endpoint("GET", "/v1/reservation-counts", "reservations:read"),
     Endpoint("GET", "/v1/messages", "reservations:read"),
     Endpoint("GET", "/v1/idempotency-keys", None, query=_KEY_QUERY),
+    Endpoint("GET", "/v1/idempotency-records", "ops", query={"key": "k-1"}),
     Endpoint("GET", "/v1/me", None),
 )
 WITH_BODY = tuple(endpoint for endpoint in ENDPOINTS if endpoint.body is not None)

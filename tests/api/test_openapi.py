@@ -44,7 +44,9 @@ QUERIES = {
         "at_most",
     },
     "/v1/messages": {"after", "limit"},
+    "/v1/reservations/{}/timeline": {"cursor", "limit"},
     "/v1/idempotency-keys": {"key", "method", "route"},
+    "/v1/idempotency-records": {"key", "principal"},
 }
 
 

@@ -375,6 +375,17 @@ def test_a_query_comes_out_as_its_type(pairs: list[tuple[str, str]], page: Page)
     assert decode_query(pairs, Page) == page
 
 
+def test_parameter_that_is_a_list_may_be_repeated_and_each_is_judged() -> None:
+    class Asked(msgspec.Struct, forbid_unknown_fields=True):
+        name: list[Annotated[str, Meta(min_length=1)]] = []
+
+    assert decode_query([], Asked).name == []
+    assert decode_query([("name", "b"), ("name", "a")], Asked).name == ["b", "a"]
+    with pytest.raises(InvalidRequest) as refused:
+        decode_query([("name", "a"), ("name", "")], Asked)
+    assert refused.value.errors == [("?name[1]", "must have at least 1 character")]
+
+
 @pytest.mark.parametrize(
     ("pairs", "error"),
     [
