@@ -5,7 +5,13 @@ from service.audit.speech import Speech, text, texts
 from service.reservations.states import TERMINAL, TRANSITIONS, Transition
 from service.reservations.sweep import BATCHES_KEPT_MS
 
-ADJUSTED = text("stock.adjusted")
+STOCK_TYPES = texts(["stock.adjusted", "stock.mended"])
+SEAT_MENDED, CATEGORY_MENDED = text("seat.mended"), text("category.mended")
+OF_MENDS_ALONE = f"m.type IN ({SEAT_MENDED}, {CATEGORY_MENDED})"
+"""Versions of seats and categories count changes of which most have no message."""
+
+
+NEWEST = "COALESCE(r.version, i.definition_version, s.version, c.version)"
 
 
 def examinations(speech: Speech, as_of: int) -> list[Examination]:
@@ -18,6 +24,9 @@ def messages(speech: Speech, as_of: int) -> Examination:
         counted="SELECT COUNT(*) FROM messages",
         source="messages m LEFT JOIN reservations r ON r.id = m.subject_id "
         "LEFT JOIN stock_items i ON i.id = m.subject_id "
+        # NULL for all others, so that no other message looks for a row there.
+        f"LEFT JOIN seats s ON s.id = CASE WHEN m.type = {SEAT_MENDED} THEN m.subject_id END "
+        f"LEFT JOIN event_categories c ON c.id = CASE WHEN m.type = {CATEGORY_MENDED} THEN m.subject_id END "
         "LEFT JOIN messages p ON p.subject_id = m.subject_id AND p.version = m.version - 1 "
         "LEFT JOIN outbox o ON o.account_id = m.account_id AND o.batch_id = m.batch_id "
         "LEFT JOIN batches b ON b.id = m.batch_id",
@@ -25,9 +34,10 @@ def messages(speech: Speech, as_of: int) -> Examination:
             "account_id": "m.account_id",
             "subject_id": "m.subject_id",
             "subject": speech.joined(
-                f"CASE WHEN r.id IS NOT NULL THEN {text('reservation ')} ELSE {text('stock item ')} END",
-                "COALESCE(SUBSTR(r.reference, 1, 5), i.sku, x'')",
-                f"CASE WHEN r.id IS NOT NULL THEN {text('-')} ELSE {text(' at ')} END",
+                f"CASE WHEN r.id IS NOT NULL THEN {text('reservation ')} WHEN s.id IS NOT NULL THEN {text('seat ')} "
+                f"WHEN c.id IS NOT NULL THEN {text('category ')} ELSE {text('stock item ')} END",
+                "COALESCE(SUBSTR(r.reference, 1, 5), i.sku, s.seat, c.category, x'')",
+                f"CASE WHEN r.id IS NOT NULL THEN {text('-')} WHEN i.id IS NOT NULL THEN {text(' at ')} ELSE x'' END",
                 "COALESCE(SUBSTR(r.reference, 6, 5), i.location, x'')",
             ),
             "version": "m.version",
@@ -36,7 +46,7 @@ def messages(speech: Speech, as_of: int) -> Examination:
             "target": "m.to_state",
             "action": "m.action",
             "before": "p.to_state",
-            "newest": "COALESCE(r.version, i.definition_version)",
+            "newest": NEWEST,
             "batch_id": "m.batch_id",
         },
         rules=[*_history_rules(speech), *_outbox_rules(speech, as_of)],
@@ -50,7 +60,9 @@ def _history_rules(speech: Speech) -> list[Rule]:
         Rule(
             "R10",
             "a message's subject is its account's",
-            speech.unlike("COALESCE(r.account_id, i.account_id)", "m.account_id"),
+            # A category that nobody uses any more may have been dropped since it was mended.
+            speech.unlike("COALESCE(r.account_id, i.account_id, s.account_id, c.account_id)", "m.account_id")
+            + f" AND NOT (m.type = {CATEGORY_MENDED} AND c.id IS NULL)",
             "the message of version {version} tells of {subject_id}, which is not this account's",
         ),
         Rule(
@@ -67,20 +79,21 @@ def _history_rules(speech: Speech) -> list[Rule]:
         ),
         Rule(
             "R4",
-            "a stock item has no states",
-            f"i.id IS NOT NULL AND (m.type <> {ADJUSTED} OR m.from_state IS NOT NULL OR m.to_state IS NOT NULL)",
+            "messages of stock and of mends have no states",
+            f"i.id IS NOT NULL AND m.type NOT IN ({STOCK_TYPES}) "
+            f"OR (i.id IS NOT NULL OR {OF_MENDS_ALONE}) AND (m.from_state IS NOT NULL OR m.to_state IS NOT NULL)",
             "version {version} of {subject} is {action} from {source} to {target}, told as {type}",
         ),
         Rule(
             "R4",
             "versions are 1, 2, 3 … without gaps",
-            "m.version < 1 OR m.version > 1 AND p.subject_id IS NULL",
+            f"m.version < 1 OR m.version > 1 AND p.subject_id IS NULL AND NOT {OF_MENDS_ALONE}",
             "version {version} of {subject} has none before it",
         ),
         Rule(
             "R4",
             "no message is of a version that its subject has not reached",
-            "m.version > COALESCE(r.version, i.definition_version)",
+            f"m.version > {NEWEST}",
             "{subject} is at version {newest}, and there is a message of version {version}",
         ),
         Rule(

@@ -7,7 +7,7 @@ Asked is before more than one thing is changed, and never of a program: without 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -41,52 +41,62 @@ class Manner(msgspec.Struct, frozen=True):
 OnProgress = Callable[[int], None]
 """Told how many are done by now."""
 
-_DOES_NOT_ANSWER: Final = "nobody can be asked here: say --yes to go on, or --dry-run to see what would be done."
+_NOBODY: Final = "Nobody can be asked here: say --yes to go on, or --dry-run to see what would be done."
 
 
-def operator_name(given: str | None) -> str:
-    """Who acts. Raises CommandFailed where it is no name."""
+def operator(given: str | None) -> str:
+    """The actor for the history: who `--as` says, or the login name. Raises CommandFailed where that is no name."""
     import getpass
 
-    from service.names import HolderName, nfc
+    from service.names import HolderName
 
     name = given
     if name is None:
         try:
             name = getpass.getuser()
-        except (KeyError, OSError):  # no entry in the password file, as in many containers
+        except (KeyError, OSError, ImportError):  # no entry in the password file, as in many containers
             raise CommandFailed(
                 "your login name is unknown here: say who you are with --as NAME.", ExitCode.USAGE
             ) from None
-    try:
-        return msgspec.convert(nfc(name), HolderName)
-    except msgspec.ValidationError:
-        raise CommandFailed(
-            f"--as {name!r} is no name: 1 to 60 characters without control characters.", ExitCode.USAGE
-        ) from None
+    kept = _kept(name, HolderName)
+    if kept is None:
+        raise CommandFailed(f"--as {name!r} is no name: 1 to 60 characters without control characters.", ExitCode.USAGE)
+    return f"operator:{kept}"
 
 
 def checked_reason(given: str | None) -> str | None:
     """The reason as it will stand in the history. Raises CommandFailed where it cannot."""
-    from service.names import Reason, nfc
+    from service.names import Reason
 
     if given is None:
         return None
-    try:
-        return msgspec.convert(nfc(given), Reason)
-    except msgspec.ValidationError:
+    kept = _kept(given, Reason)
+    if kept is None:
         raise CommandFailed(
             f"--reason has {len(given)} characters or a control character: up to 200 printable ones are kept.",
             ExitCode.USAGE,
-        ) from None
+        )
+    return kept
+
+
+def _kept(text: str, kind: Any) -> str | None:  # noqa: ANN401 - one of the types of names.py
+    """As the API would keep it; None where it would not. Bytes that are no UTF-8 come from a shell as surrogates."""
+    from service.names import nfc
+
+    try:
+        text.encode()
+        kept: str = msgspec.convert(nfc(text), kind)
+    except (UnicodeEncodeError, msgspec.ValidationError):
+        return None
+    return kept
 
 
 def ask(question: str, *, yes: bool) -> None:
-    """Go on only if told to. Raises CommandFailed where nobody answers, and where the answer is no."""
+    """Return if told to go on. Raises CommandFailed where nobody can be asked, and where the answer is no."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise CommandFailed(f"{question} {_DOES_NOT_ANSWER.capitalize()}", ExitCode.USAGE)
+        raise CommandFailed(f"{question} {_NOBODY}", ExitCode.USAGE)
     if not typer.confirm(question, err=True):
         raise CommandFailed("nothing was done.")
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import msgspec
 import typer
 
-from service.cli.changing import AsOption, operator_name
+from service.cli.changing import AsOption, operator
 from service.cli.failures import CommandFailed, ExitCode
 from service.cli.options import gathered
 from service.cli.running import log_warnings, read_settings, require_account, require_current_schema
@@ -130,7 +130,7 @@ async def _local(where: Where) -> AsyncIterator[Desk]:
 
     if where.key is not None and KEY_VARIABLE not in os.environ:
         raise CommandFailed("--key is for --url: on the database no key is needed.", ExitCode.USAGE)
-    actor = f"operator:{operator_name(where.operator)}"
+    actor = operator(where.operator)
     settings = read_settings()
     store = await open_store(settings)
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.changing import DryRunOption
 from service.cli.failures import CommandFailed
 from service.cli.output import JsonOption, print_json, print_line
 from service.cli.running import require_account, run_on_store
@@ -24,7 +25,6 @@ AccountOption = Annotated[
     str | None,
     typer.Option("--account", metavar="NAME", help="Whose; may be left out where there is only one account."),
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE.csv", help="UTF-8, with a header line.")]
 
 

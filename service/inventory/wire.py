@@ -123,6 +123,25 @@ class StockPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class MendedSeatView(msgspec.Struct, frozen=True):
+    """A seat as a mend left it. `version` counts its changes of state."""
+
+    event: str
+    seat: str
+    category: str
+    state: SeatState
+    version: int
+
+
+class MendedCategoryView(msgspec.Struct, frozen=True):
+    """A category as a mend left it: how many reservations wait for it. `version` counts the changes of that number."""
+
+    event: str
+    category: str
+    waiting: int
+    version: int
+
+
 encode = msgspec.json.Encoder().encode
 
 
@@ -176,3 +195,13 @@ def stock_view(item: StockRecord) -> StockView:
 def stock_body(item: StockRecord) -> bytes:
     """A stock item as JSON, as reads show it and as the engine's write answers with it."""
     return encode(stock_view(item))
+
+
+def mended_seat_body(event: str, seat: str, category: str, state: int, version: int) -> bytes:
+    """What the message of a mend tells of a seat, as JSON."""
+    return encode(MendedSeatView(event, seat, category, SEAT_STATES[state], version))
+
+
+def mended_category_body(event: str, category: str, waiting: int, version: int) -> bytes:
+    """What the message of a mend tells of a category, as JSON."""
+    return encode(MendedCategoryView(event, category, waiting, version))

@@ -24,14 +24,18 @@ class MessageRow(msgspec.Struct, frozen=True):
     reference: str | None
     version: int
     body: bytes
-    is_reservation: bool
+
+    @property
+    def subject(self) -> str:
+        """What it tells of: `reservation`, `stock`, `seat` or `category`."""
+        return self.type.partition(".")[0]
 
 
 BATCHES_PER_STATEMENT = 32
 """Few: a batch may have hundreds of messages, and the server sorts all that a statement finds."""
 
 SELECT_REST = """
-SELECT m.batch_id, o.position, m.ordinal, m.type, m.at, m.reference, m.version, m.body, m.to_state
+SELECT m.batch_id, o.position, m.ordinal, m.type, m.at, m.reference, m.version, m.body
 FROM outbox o JOIN messages m ON m.batch_id = o.batch_id AND m.account_id = o.account_id
 WHERE o.account_id = ? AND o.position = ? AND m.ordinal > ?
 ORDER BY m.ordinal LIMIT ?
@@ -39,7 +43,7 @@ ORDER BY m.ordinal LIMIT ?
 """What is left of the batch in which the reader stopped."""
 
 SELECT_FOLLOWING = f"""
-SELECT m.batch_id, o.position, m.ordinal, m.type, m.at, m.reference, m.version, m.body, m.to_state
+SELECT m.batch_id, o.position, m.ordinal, m.type, m.at, m.reference, m.version, m.body
 FROM (SELECT account_id, batch_id, position FROM outbox
       WHERE account_id = ? AND position > ? ORDER BY position LIMIT {BATCHES_PER_STATEMENT}) o
 JOIN messages m ON m.batch_id = o.batch_id AND m.account_id = o.account_id
@@ -67,7 +71,6 @@ async def select_messages(reader: Transaction, account_id: bytes, after: Place, 
             None if row[5] is None else row[5].decode(),
             row[6],
             bytes(row[7]),
-            row[8] is not None,
         )
         for row in rows
     ]

@@ -10,7 +10,7 @@ from service.http.cursor import decode_cursor, encode_cursor
 from service.http.endpoint import Call, endpoint
 from service.http.message import Answer
 from service.ids import id_text, show_reference
-from service.inventory.wire import StockView
+from service.inventory.wire import MendedCategoryView, MendedSeatView, StockView
 from service.outbox.queries import Place, select_messages
 from service.outbox.sequencer import sequence
 from service.refusals import InvalidRequest, Overloaded
@@ -18,6 +18,7 @@ from service.reservations import examples
 from service.reservations.views import ReservationView
 
 AFTER_PATH: Final = "?after"
+RESERVATION: Final = "reservation"
 
 
 class MessagesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +31,11 @@ class MessagesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of state: the reservation, or for `stock.adjusted` the stock item, as it was then."""
+    """One change of state, with what it tells of as it was then, under the first word of its type.
+
+    `reservation` of a change of a reservation, `stock` of `stock.adjusted` and `stock.mended`, `seat` of `seat.mended`,
+    `category` of `category.mended`. A mend is an operator's, of a counter that was not the sum of its lines.
+    """
 
     id: str
     type: str
@@ -39,6 +44,8 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     reservation: ReservationView | UnsetType = UNSET
     stock: StockView | UnsetType = UNSET
+    seat: MendedSeatView | UnsetType = UNSET
+    category: MendedCategoryView | UnsetType = UNSET
 
 
 class MessagePage(msgspec.Struct, frozen=True):
@@ -92,11 +99,10 @@ async def list_messages(call: Call) -> Answer:
             id=f"{id_text(row.batch_id)}-{row.place.ordinal}",
             type=row.type,
             at=to_rfc3339(row.at),
-            reference=show_reference(row.reference) if row.is_reservation and row.reference else row.reference,
+            reference=show_reference(row.reference) if row.subject == RESERVATION and row.reference else row.reference,
             version=row.version,
             # Stored as the JSON that it is shown as; only clients take it apart.
-            reservation=Raw(row.body) if row.is_reservation else UNSET,  # type: ignore[arg-type]
-            stock=UNSET if row.is_reservation else Raw(row.body),  # type: ignore[arg-type]
+            **{row.subject: Raw(row.body)},  # type: ignore[arg-type]
         )
         for row in rows
     ]

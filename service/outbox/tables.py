@@ -16,7 +16,7 @@ messages = Table(
     Column("batch_id", Id, primary_key=True),
     Column("ordinal", Small, primary_key=True, autoincrement=False),
     Column("account_id", Id, nullable=False),
-    Column("subject_id", Id, nullable=False),  # the reservation or the stock item
+    Column("subject_id", Id, nullable=False),  # the reservation or the stock item; of a mend the seat or category, too
     Column("version", Whole, nullable=False),
     Column("type", Name, nullable=False),
     Column("reference", Text(1020)),

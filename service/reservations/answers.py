@@ -5,31 +5,42 @@ Bytes, once, for the request, its record and its message.
 
 from collections.abc import Sequence
 
+import msgspec
+
 from service import problems
 from service.idempotency.records import StoredAnswer, refusal_answer
 from service.ids import show_reference
-from service.inventory.wire import block_body, stock_body
+from service.inventory.wire import block_body, mended_category_body, mended_seat_body, stock_body
 from service.refusals import Refusal
 from service.reservations.commands import BlockSeats, Command, ExpireReservation
 from service.reservations.decide import (
     AdjustmentDecided,
     BlockDecided,
+    MendDecided,
     Outcome,
     ReservationDecided,
     StockDecided,
     WaitingServed,
 )
-from service.reservations.records import Message, Reservation, StockItem
+from service.reservations.records import MendedCategory, MendedSeat, Message, Reservation, StockItem
 from service.reservations.views import reservation_body
+
+encode = msgspec.json.Encoder().encode
 
 OK, CREATED, ACCEPTED = 200, 201, 202
 ENDED, ENDED_BEFORE = b'{"ended":1}', b'{"ended":0}'
 """To the sweep: whether it was this command that ended the reservation."""
 
 
-def subject_body(subject: Reservation | StockItem, now: int) -> bytes:
+def subject_body(subject: Reservation | StockItem | MendedSeat | MendedCategory, now: int) -> bytes:
     """The JSON of what a message tells of."""
-    return reservation_body(subject, now) if isinstance(subject, Reservation) else stock_body(subject)
+    if isinstance(subject, Reservation):
+        return reservation_body(subject, now)
+    if isinstance(subject, StockItem):
+        return stock_body(subject)
+    if isinstance(subject, MendedSeat):
+        return mended_seat_body(subject.event, subject.seat, subject.category, subject.state, subject.version)
+    return mended_category_body(subject.event, subject.category, subject.waiters, subject.version)
 
 
 def answer_of(  # noqa: PLR0911 - one return a kind
@@ -53,6 +64,8 @@ def answer_of(  # noqa: PLR0911 - one return a kind
         return StoredAnswer(status=OK, body=block_body(outcome.event, command.seats, blocked=outcome.blocked))
     if isinstance(outcome, WaitingServed):
         return StoredAnswer(status=OK, body=b'{"promoted":%d}' % outcome.promoted)
+    if isinstance(outcome, MendDecided):
+        return StoredAnswer(status=OK, body=encode(outcome))
     raise TypeError(type(outcome).__name__)
 
 

@@ -143,6 +143,27 @@ class BlockSeats(Command, frozen=True, kw_only=True):
     blocked: bool
 
 
+class MendCommand(Command, frozen=True, kw_only=True):
+    """An operator's, of `holdfast audit --repair`: make the counters of one row what the rows beneath it come to.
+
+    A row that is right by then is left alone.
+    """
+
+    row_id: bytes
+
+
+class MendStock(MendCommand, frozen=True, kw_only=True):
+    """The row is a stock item: `held` and `confirmed` are the sums over its live lines, `waiters` are who waits."""
+
+
+class MendSeat(MendCommand, frozen=True, kw_only=True):
+    """The row is a seat: its state is what its one live line says; a blocked one without a line stays blocked."""
+
+
+class MendCategory(MendCommand, frozen=True, kw_only=True):
+    """The row is an event's category: `waiters` are who waits."""
+
+
 LINES_GUESSED: Final = 10
 """Of a reservation that this process does not remember: as many as do not yet cut a full batch of small ones."""
 
@@ -188,4 +209,6 @@ def lane_key(command: Command) -> tuple[Any, ...]:  # noqa: PLR0911 - one return
         return (command.account_id, command.sku or command.event, command.location)
     if isinstance(command, ReservationCommand):
         return (command.account_id, command.reference)
+    if isinstance(command, MendCommand):
+        return (command.account_id, command.row_id)
     raise TypeError(type(command).__name__)

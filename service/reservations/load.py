@@ -71,8 +71,8 @@ class Loader:
     """Fills one snapshot over one transaction."""
 
     def __init__(self, transaction: Transaction, work: Snapshot, front_rows: Mapping[bytes, int]) -> None:
-        self._transaction = transaction
-        self._work = work
+        self.transaction = transaction
+        self.work = work
         self._row_counts = front_rows
         self._asked: dict[bytes, int] = {}
         self._holders_asked: set[bytes] = set()
@@ -85,7 +85,7 @@ class Loader:
         found: list[Row] = []
         for part in chunks(sorted(set(values))):
             places, bound = padded(part)
-            found.extend(await self._transaction.rows(sql.format(places), (*before, *bound)))
+            found.extend(await self.transaction.rows(sql.format(places), (*before, *bound)))
         return found
 
     def name_events(self, names: Iterable[EventName]) -> None:
@@ -102,8 +102,8 @@ class Loader:
 
     def _keep_event(self, row: Row) -> None:
         event = event_of(row)
-        self._work.events[event.account_id, event.event] = event
-        self._work.event_categories.setdefault(event.id, ())
+        self.work.events[event.account_id, event.event] = event
+        self.work.event_categories.setdefault(event.id, ())
 
     async def stock_by_name(self, names: Iterable[StockName]) -> None:
         """By account and SKU: all locations of the SKU, so that a wrong location is told from a wrong SKU."""
@@ -113,22 +113,31 @@ class Loader:
             self._keep_stock(await self._in_list(sql, wanted, account_id))
 
     async def stock_by_id(self, ids: Iterable[bytes]) -> None:
-        missing = [stock_id for stock_id in ids if stock_id not in self._work.stock.rows]
+        missing = [stock_id for stock_id in ids if stock_id not in self.work.stock.rows]
         if missing:
             sql = f"SELECT {STOCK_COLUMNS} FROM stock_items WHERE id IN ({{}})"  # noqa: S608
             self._keep_stock(await self._in_list(sql, missing))
 
+    async def categories_by_id(self, ids: Collection[bytes]) -> None:
+        for row in await self._in_list(SELECT_CATEGORIES.format("id"), ids) if ids else ():
+            self._keep_category(row)
+
+    async def seats_by_id(self, ids: Collection[bytes]) -> None:
+        sql = f"SELECT {SEAT_COLUMNS} FROM seats WHERE id IN ({{}})"  # noqa: S608
+        for row in await self._in_list(sql, ids) if ids else ():
+            self._keep_seat(row)
+
     def _keep_stock(self, rows: Iterable[Row]) -> None:
         for row in rows:
             item = stock_of(row)
-            self._work.stock.rows.setdefault(item.id, item)
-            self._work.stock_ids.rows[item.account_id, item.sku, item.location] = item.id
+            self.work.stock.rows.setdefault(item.id, item)
+            self.work.stock_ids.rows[item.account_id, item.sku, item.location] = item.id
 
     async def hold_defaults(self, account_ids: Collection[bytes]) -> None:
         """An account's own hold_seconds and hold_seconds_max, for stock alone."""
         sql = "SELECT id, hold_seconds, hold_seconds_max FROM accounts WHERE id IN ({})"
         for row in await self._in_list(sql, account_ids):
-            self._work.hold_defaults[bytes(row[0])] = (row[1], row[2])
+            self.work.hold_defaults[bytes(row[0])] = (row[1], row[2])
 
     async def external_references(self, names: Iterable[tuple[bytes, str]]) -> None:
         for account_id, wanted in _by_account(names).items():
@@ -137,22 +146,22 @@ class Loader:
                 "WHERE account_id = ? AND external_reference IN ({})"
             )
             for row in await self._in_list(sql, wanted, account_id):
-                self._work.external_references.rows[account_id, row[0].decode()] = row[1].decode()
+                self.work.external_references.rows[account_id, row[0].decode()] = row[1].decode()
 
     async def adjustments(self, names: Iterable[tuple[StockName, str]]) -> None:
         by_item: dict[bytes, list[bytes]] = {}
         for name, reference in names:
-            stock_id = self._work.stock_ids.rows.get(name)
+            stock_id = self.work.stock_ids.rows.get(name)
             if stock_id is not None:
                 by_item.setdefault(stock_id, []).append(reference.encode())
         for stock_id, references in by_item.items():
-            account_id = self._work.stock.rows[stock_id].account_id
+            account_id = self.work.stock.rows[stock_id].account_id
             sql = (
                 "SELECT reference, delta, reason, actor, adjusted_at, body FROM stock_adjustments "
                 "WHERE account_id = ? AND stock_item_id = ? AND reference IN ({})"
             )
             for row in await self._in_list(sql, references, account_id, stock_id):
-                self._work.adjustments.rows[stock_id, row[0].decode()] = Adjustment(
+                self.work.adjustments.rows[stock_id, row[0].decode()] = Adjustment(
                     stock_item_id=stock_id,
                     account_id=account_id,
                     reference=row[0].decode(),
@@ -172,13 +181,13 @@ class Loader:
         await self._keep_reservations(rows)
 
     async def reservations_by_id(self, ids: Iterable[bytes]) -> None:
-        missing = [reservation_id for reservation_id in ids if reservation_id not in self._work.reservations.rows]
+        missing = [reservation_id for reservation_id in ids if reservation_id not in self.work.reservations.rows]
         if missing:
             sql = f"SELECT {RESERVATION_COLUMNS} FROM reservations WHERE id IN ({{}})"  # noqa: S608
             await self._keep_reservations(await self._in_list(sql, missing))
 
     async def _keep_reservations(self, rows: list[Row]) -> None:
-        fresh = {bytes(row[0]): row for row in rows if bytes(row[0]) not in self._work.reservations.rows}
+        fresh = {bytes(row[0]): row for row in rows if bytes(row[0]) not in self.work.reservations.rows}
         if not fresh:
             return
         lines: dict[bytes, list[Line]] = {reservation_id: [] for reservation_id in fresh}
@@ -194,8 +203,8 @@ class Loader:
         for reservation_id, row in fresh.items():
             ordered = tuple(sorted(lines[reservation_id], key=lambda line: line.number))
             kept = reservation_of(row, ordered, tuple(sorted(pools.get(reservation_id, ()))))
-            self._work.reservations.rows[kept.id] = kept
-            self._work.references.rows[kept.account_id, kept.reference] = kept.id
+            self.work.reservations.rows[kept.id] = kept
+            self.work.references.rows[kept.account_id, kept.reference] = kept.id
         touched = [line for ordered in lines.values() for line in ordered]
         await self.stock_by_id(line.inventory_id for line in touched if line.is_stock)
         await self.stock_by_id(pool_id for pool_ids in pools.values() for pool_id in pool_ids)
@@ -205,10 +214,8 @@ class Loader:
         sql = "SELECT reservation_id, pool_id FROM waiters WHERE reservation_id IN ({})"
         for row in await self._in_list(sql, reservation_ids) if reservation_ids else ():
             pools.setdefault(bytes(row[0]), []).append(bytes(row[1]))
-        missing = {pool_id for pool_ids in pools.values() for pool_id in pool_ids} - self._work.categories.rows.keys()
-        if missing:
-            for row in await self._in_list(SELECT_CATEGORIES.format("id"), missing):
-                self._keep_category(row)
+        missing = {pool_id for pool_ids in pools.values() for pool_id in pool_ids} - self.work.categories.rows.keys()
+        await self.categories_by_id(missing)
         return pools
 
     async def seats_wanted(self, wanted: Sequence[tuple[bytes, RequestLine]]) -> None:
@@ -225,44 +232,44 @@ class Loader:
                 self._keep_seat(row)
         await self._events(name for name, _ in areas)
         for named, section in sorted(areas, key=lambda area: (area[0], area[1] or "")):
-            event = self._work.events.get(named)
+            event = self.work.events.get(named)
             if event is not None:
                 await self._area(event, section)
 
     async def _area(self, event: Event, section: str | None) -> None:
         key = (event.id, section)
-        if key in self._work.plans:
+        if key in self.work.plans:
             return
         sql = f"SELECT {SEAT_COLUMNS} FROM seats WHERE event_id = ?"  # noqa: S608
         whole = True
         if section is not None:
-            rows = await self._transaction.rows(f"{sql} AND section = ?", (event.id, section.encode()))
+            rows = await self.transaction.rows(f"{sql} AND section = ?", (event.id, section.encode()))
         else:
             count = self._row_counts.get(event.id, FRONT_ROWS)
             names = await self._rows_from_front(event)
             whole = len(names) <= count
             rows = await self._in_list(f"{sql} AND row_name IN ({{}})", names[:count], event.id) if names else []
         if section is not None and rows:
-            self._work.sections.add((event.id, section))
+            self.work.sections.add((event.id, section))
         seats = [self._keep_seat(row) for row in rows]
         positions = [SeatPosition(seat.id, seat.section, seat.row, seat.number, seat.category_id) for seat in seats]
-        self._work.plans[key] = SeatingPlan(positions, front_row=event.front_row)
+        self.work.plans[key] = SeatingPlan(positions, front_row=event.front_row)
         if whole:
-            self._work.whole_plans.add(key)
+            self.work.whole_plans.add(key)
 
     async def _rows_from_front(self, event: Event) -> list[bytes]:
         """Names of all rows of the event, the nearest to the front first."""
-        rows = await self._transaction.rows("SELECT DISTINCT row_name FROM seats WHERE event_id = ?", (event.id,))
+        rows = await self.transaction.rows("SELECT DISTINCT row_name FROM seats WHERE event_id = ?", (event.id,))
         return [name.encode() for name in nearest_first({row[0].decode() for row in rows}, event.front_row)]
 
     def _keep_seat(self, row: Row) -> Seat:
         """Of a row of SEAT_COLUMNS, unless an earlier one has been kept."""
         seat_id = bytes(row[0])
-        seat = self._work.seats.rows.get(seat_id)
+        seat = self.work.seats.rows.get(seat_id)
         if seat is None:
             seat = seat_of(row)
-            self._work.seats.rows[seat_id] = seat
-            self._work.seat_ids[seat.event_id, seat.seat] = seat_id
+            self.work.seats.rows[seat_id] = seat
+            self.work.seat_ids[seat.event_id, seat.seat] = seat_id
         return seat
 
     async def lapsed_holders(self, wanted: Sequence[tuple[bytes, RequestLine]]) -> None:
@@ -277,7 +284,7 @@ class Loader:
         await self.reservations_by_id(lapsed)
 
     async def _lapsed_on_seats(self) -> set[bytes]:
-        work = self._work
+        work = self.work
         loaded = {
             line.seat_id: reservation
             for reservation in work.reservations.rows.values()
@@ -298,40 +305,40 @@ class Loader:
 
     async def _check_still_held(self, seat_ids: Collection[bytes]) -> None:
         for row in await self._in_list("SELECT id, version FROM seats WHERE id IN ({})", seat_ids) if seat_ids else ():
-            if row[1] != self._work.seats.rows[bytes(row[0])].version:
+            if row[1] != self.work.seats.rows[bytes(row[0])].version:
                 raise Conflict("a hold ended after its seat was read")
 
     async def _lapsed_on_stock(self, stock_id: bytes) -> set[bytes]:
-        found = await self._transaction.rows(
+        found = await self.transaction.rows(
             "SELECT r.id FROM reservations r JOIN reservation_lines l ON l.reservation_id = r.id "
             "WHERE r.state = ? AND r.lapses_at <= ? AND l.inventory_id = ? AND l.live = 1 "
             "ORDER BY r.lapses_at LIMIT ?",
-            (b"held", self._work.now, stock_id, LAPSED_MOST),
+            (b"held", self.work.now, stock_id, LAPSED_MOST),
         )
-        now = await self._transaction.rows(
+        now = await self.transaction.rows(
             "SELECT on_hand - held - confirmed FROM stock_items WHERE id = ?", (stock_id,)
         )
-        if now[0][0] > self._work.stock.rows[stock_id].available:
+        if now[0][0] > self.work.stock.rows[stock_id].available:
             raise Conflict("units came back after their stock item was read")
-        self._work.lapsed_on_stock[stock_id] = [bytes(row[0]) for row in found]
-        return set(self._work.lapsed_on_stock[stock_id])
+        self.work.lapsed_on_stock[stock_id] = [bytes(row[0]) for row in found]
+        return set(self.work.lapsed_on_stock[stock_id])
 
     def _short_stock(self, wanted: Sequence[tuple[bytes, RequestLine]]) -> list[bytes]:
         """Stock items that cannot serve all that was asked for so far from what is available."""
         for account_id, line in wanted:
             if isinstance(line, StockLine):
-                stock_id = self._work.stock_ids.rows.get((account_id, line.sku, line.location))
+                stock_id = self.work.stock_ids.rows.get((account_id, line.sku, line.location))
                 if stock_id is not None:
                     self._asked[stock_id] = self._asked.get(stock_id, 0) + line.quantity
         return sorted(
             stock_id
             for stock_id, quantity in self._asked.items()
-            if stock_id not in self._work.lapsed_on_stock and self._work.stock.rows[stock_id].available < quantity
+            if stock_id not in self.work.lapsed_on_stock and self.work.stock.rows[stock_id].available < quantity
         )
 
     async def events_and_pools(self) -> None:
         """The events that were named, and the categories of all events and seats, after the seats were read."""
-        work = self._work
+        work = self.work
         named = self._event_names - self._with_pools
         # An event that was not there when it was asked for is not there now: what it has was not read.
         present = named - (self._settled - work.events.keys())
@@ -352,25 +359,25 @@ class Loader:
         by_event: dict[bytes, list[bytes]] = {}
         for category in map(self._keep_category, rows):
             by_event.setdefault(category.event_id, []).append(category.id)
-        self._work.event_categories.update({event_id: tuple(sorted(found)) for event_id, found in by_event.items()})
+        self.work.event_categories.update({event_id: tuple(sorted(found)) for event_id, found in by_event.items()})
 
     def _keep_category(self, row: Row) -> Category:
         category = category_of(row)
-        return self._work.categories.rows.setdefault(category.id, category)
+        return self.work.categories.rows.setdefault(category.id, category)
 
     async def waiting(self, named: Mapping[bytes, int]) -> list[Reservation]:
         """Who else waits for any pool of the snapshot, oldest first; they are loaded with their units.
 
         Of the `named` pools as many as is said there.
         """
-        work = self._work
+        work = self.work
         known = {reservation_id for found in work.waiting.rows.values() for reservation_id in found}
         pools = {pool_id for pool_id, category in work.categories.rows.items() if category.waiters}
         pools |= {pool_id for pool_id, item in work.stock.rows.items() if item.waiters}
         pools |= {pool_id for pool_id in named if pool_id in work.categories.rows or pool_id in work.stock.rows}
         by_pool: dict[bytes, list[bytes]] = {}
         for pool_id in sorted(pools - work.waiting.rows.keys()):
-            rows = await self._transaction.rows(
+            rows = await self.transaction.rows(
                 "SELECT reservation_id FROM waiters WHERE pool_id = ? ORDER BY reservation_id LIMIT ?",
                 (pool_id, named.get(pool_id, WAITING_SEEN)),
             )

@@ -16,6 +16,7 @@ from service.reservations.commands import (
     Command,
     ConfirmReservation,
     CreateReservation,
+    MendCommand,
     PromoteWaiting,
     PutStock,
     RequestLine,
@@ -24,6 +25,7 @@ from service.reservations.commands import (
     StockLine,
 )
 from service.reservations.load import Loader
+from service.reservations.read_counted import read_counted
 from service.reservations.records import StockName
 from service.reservations.snapshot import Snapshot
 from service.reservations.wanted import read_wanted
@@ -54,6 +56,7 @@ async def read_snapshot(
         await load.seats_wanted(theirs)
         await load.lapsed_holders(theirs)
         await load.events_and_pools()
+    await read_counted(load, [command for command in fresh if isinstance(command, MendCommand)])
     return work
 
 

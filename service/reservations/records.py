@@ -115,6 +115,30 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(line for line in self.lines if line.live)
 
 
+class MendedSeat(msgspec.Struct, frozen=True):
+    """A seat as a mend left it, as the message of that tells it.
+
+    `version` is the seat's own, which counts all its changes: of its mends alone there are messages, with gaps.
+    """
+
+    id: bytes
+    event: str
+    seat: str
+    category: str
+    state: int
+    version: int
+
+
+class MendedCategory(msgspec.Struct, frozen=True):
+    """A category as a mend left it; `version` as with a seat."""
+
+    id: bytes
+    event: str
+    category: str
+    waiters: int
+    version: int
+
+
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     """A change of `on_hand` by its natural key; `body` is None while its first answer is not rendered yet."""
 
@@ -130,10 +154,10 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of state, to be written with it (R8)."""
+    """One change of state, or the mend of a row, to be written with it (R8)."""
 
     account_id: bytes
-    subject: Reservation | StockItem
+    subject: Reservation | StockItem | MendedSeat | MendedCategory
     version: int
     type: str
     reference: str | None

@@ -11,6 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from service.idempotency.records import Record
 from service.inventory.seating import SeatingPlan
+from service.reservations.counted import Counted
 from service.reservations.records import Adjustment, Category, Event, Message, Reservation, Seat, StockItem, StockName
 
 K = TypeVar("K")
@@ -88,6 +89,7 @@ class Snapshot:
         self.references: Layer[tuple[bytes, str], bytes] = Layer()
         self.external_references: Layer[tuple[bytes, str], str] = Layer()  # -> reference
         self.adjustments: Layer[tuple[bytes, str], Adjustment] = Layer()  # (stock item, reference)
+        self.counted: dict[bytes, Counted] = {}  # rows to be mended -> what they must count
         self.waiting: Layer[bytes, tuple[bytes, ...]] = Layer()  # pool -> reservations, oldest first
         self.messages: list[Message] = []
         self.freed: set[bytes] = set()

@@ -28,6 +28,8 @@ from service.reservations.commands import (
     ConfirmReservation,
     CreateReservation,
     ExpireReservation,
+    MendCategory,
+    MendSeat,
     PutStock,
     ReleaseReservation,
     SeatsLine,
@@ -132,6 +134,15 @@ class _Operator:
             await transaction.change(sql, (reference.encode(),))
         await self.act(ExpireReservation, reference)
 
+    async def mend(self, spoil: str, kind: type[Any], name: str) -> None:
+        """A counter that is wrong by `spoil`, and its mend."""
+        async with self.store.begin(new_id()) as transaction:
+            known = await literals(transaction)
+            assert await transaction.change(spoil.format(**known)) == 1
+        row_id = bytes.fromhex(known[name][2:-1])
+        mended = await self.done(kind(account_id=self.account_id, actor="operator:tests", row_id=row_id))
+        assert len(mended["changes"]) == 1
+
 
 async def _fill(one: _Operator) -> None:
     await one.done(one.put_stock("few", 5))
@@ -155,6 +166,8 @@ async def _fill(one: _Operator) -> None:
     )
     await one.hold("refused", "1", refused=True)
     await one.hold("pending", "1", wait=True, few=5)
+    await one.mend("UPDATE seats SET state = 1 WHERE id = {released_seat}", MendSeat, "released_seat")
+    await one.mend("UPDATE event_categories SET waiters = 3 WHERE id = {category}", MendCategory, "category")
 
 
 def unguard(url: str) -> None:

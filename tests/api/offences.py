@@ -239,7 +239,7 @@ OFFENCES = [
         f"UPDATE messages SET action = {_text('extend')} WHERE subject_id = {{confirmed}} AND version = 2",
     ),
     Offence(
-        "a stock item has no states",
+        "messages of stock and of mends have no states",
         "of stock item few at default",
         f"UPDATE messages SET to_state = {_text('held')} WHERE subject_id = {{stock}} AND version = 1",
     ),

@@ -104,7 +104,7 @@ async def test_database_without_an_offence_is_clean(store: Store) -> None:
     assert report.clean
     rows = {check.name: check.rows_checked for check in report.checks}
     assert rows["a seat has at most one live line"] == 6
-    assert rows["each change of a reservation is a row of the state table"] == 20
+    assert rows["each change of a reservation is a row of the state table"] == 22
 
 
 def of_batch(batch_id: str) -> list[str]:

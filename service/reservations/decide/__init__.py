@@ -20,12 +20,16 @@ from service.reservations.commands import (
     CreateReservation,
     ExpireReservation,
     ExtendReservation,
+    MendCategory,
+    MendSeat,
+    MendStock,
     PromoteWaiting,
     PutStock,
     ReleaseReservation,
     ReservationCommand,
 )
-from service.reservations.decide import actions, blocks, stock, waiting
+from service.reservations.counted import Change
+from service.reservations.decide import actions, blocks, mend, stock, waiting
 from service.reservations.decide.create import create
 from service.reservations.records import Adjustment, Reservation, StockItem
 from service.reservations.snapshot import Snapshot
@@ -72,7 +76,22 @@ class WaitingServed(msgspec.Struct, frozen=True):
     promoted: int
 
 
-Outcome = ReservationDecided | StockDecided | AdjustmentDecided | BlockDecided | WaitingServed | StoredAnswer | Refusal
+class MendDecided(msgspec.Struct, frozen=True):
+    """What was mended of a row; nothing where it was right."""
+
+    changes: tuple[Change, ...]
+
+
+Outcome = (
+    ReservationDecided
+    | StockDecided
+    | AdjustmentDecided
+    | BlockDecided
+    | WaitingServed
+    | MendDecided
+    | StoredAnswer
+    | Refusal
+)
 
 ACTIONS: dict[type[Command], Any] = {
     ConfirmReservation: actions.confirm,
@@ -80,6 +99,12 @@ ACTIONS: dict[type[Command], Any] = {
     ReleaseReservation: actions.release,
     CancelReservation: actions.cancel,
     ExpireReservation: actions.expire,
+}
+
+MENDS: dict[type[Command], Any] = {
+    MendStock: mend.mend_stock,
+    MendSeat: mend.mend_seat,
+    MendCategory: mend.mend_category,
 }
 
 
@@ -136,7 +161,9 @@ def _replayed(
     return outcomes[earlier]
 
 
-def _decide_one(work: Snapshot, command: Command, draw: Draw, barrier_ms: int) -> Outcome:
+def _decide_one(  # noqa: PLR0911 - one return a kind
+    work: Snapshot, command: Command, draw: Draw, barrier_ms: int
+) -> Outcome:
     told = len(work.messages)
     if isinstance(command, CreateReservation):
         reservation = create(work, command, draw, barrier_ms)
@@ -154,6 +181,8 @@ def _decide_one(work: Snapshot, command: Command, draw: Draw, barrier_ms: int) -
     if isinstance(command, PromoteWaiting):
         waiting.serve_waiting(work, [command.pool_id], barrier_ms)
         return WaitingServed(sum(message.action == "hold" for message in work.messages[told:]))
+    if type(command) in MENDS:
+        return MendDecided(MENDS[type(command)](work, command))
     raise TypeError(type(command).__name__)
 
 
