@@ -3,12 +3,15 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
+
+
+_NO_EDGE: Final = 10_000
 
 
 def examples(*commands: str) -> str:
@@ -34,4 +37,5 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # no markup in what a client has named
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    # In a file or a pipe nothing is cut off or wrapped: there is no edge.
+    Console(width=None if sys.stdout.isatty() else _NO_EDGE).print(table)

@@ -4,7 +4,6 @@ A batch is done or not done at all, and what is done is never done again: a rele
 seen. So it may be interrupted or killed at any moment, run again, and run twice at once. What was confirmed meanwhile
 is left alone. Memory is bounded: one page is looked at, released and forgotten.
 """
-# ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
 import asyncio
 import time
@@ -86,11 +85,9 @@ async def release_batch(
     desk: Desk, reservations: "Sequence[ReservationView]", tally: Tally, reason: str | None
 ) -> "list[ReleaseOutcome]":
     """What became of each."""
-    from service.client import operators
-
     if not reservations:
         return []
-    answer = await desk.client.send(operators.release_seen(reservations, reason))
+    answer = await desk.client.release_seen(reservations, reason)
     for each in answer.outcomes:
         tally.count(released=each.released, state=each.state)
     return answer.outcomes

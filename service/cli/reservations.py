@@ -1,4 +1,5 @@
 """`holdfast reservations`: everything about one reservation, and what an operator may do with it."""
+# ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,8 +8,8 @@ import typer
 
 from service.cli.acting import act
 from service.cli.changing import DryRunOption, ReasonOption, checked_reason
-from service.cli.desk import Where, at_desk
-from service.cli.output import JsonOption, examples
+from service.cli.desk import Where, at_desk, run_at_desk
+from service.cli.output import JsonOption, examples, print_json
 
 app = typer.Typer(help="Show a reservation, confirm or cancel it.", no_args_is_help=True)
 
@@ -21,6 +22,23 @@ class Refund(StrEnum):
     ORIGINAL = "original"
     CREDIT = "credit"
     NONE = "none"
+
+
+@app.command("show", epilog=examples("reservations show K7QX2-9PMD8", "reservations show k7qx29pmd8 --json"))
+@at_desk
+def show(where: Where, reference: ReferenceArgument, as_json: JsonOption = False) -> None:
+    """Show a reservation and one timeline of it: changes, who asked, messages, idempotency keys.
+
+    Of a key only the id is stored, not its text: `holdfast idempotency
+    show KEY` finds a key that you have.
+    """
+    from service.cli.timeline import look_at, tell
+
+    reservation, entries, as_of = run_at_desk(where, lambda desk: look_at(desk, reference))
+    if as_json:
+        print_json({"as_of": as_of, "reservation": reservation, "entries": entries})
+    else:
+        tell(reservation, entries, as_of)
 
 
 @app.command("confirm", epilog=examples("reservations confirm K7QX2-9PMD8 --reason 'paid at the counter'"))
@@ -63,17 +81,17 @@ def cancel(
 ) -> None:
     """Cancel a confirmed reservation, the whole or some of its lines: what it had is free at once."""
     why = checked_reason(reason)
-    what = f"{'lines' if len(line) > 1 else 'line'} {', '.join(map(str, line))} cancelled" if line else "cancelled"
+    what = f"{'Lines' if len(line) > 1 else 'Line'} {', '.join(map(str, line))} of " if line else ""
     act(
         where,
         reference,
         "cancel",
         lambda desk, seen: desk.client.cancel(seen.reference, line or None, refund=refund.value, reason=why),
-        lambda before, after: f"{after.reference} {_now(before.version, after.version, what)}.",
+        lambda before, after: f"{what}{after.reference} {_now(before.version, after.version, 'cancelled')}.",
         dry_run=dry_run,
         as_json=as_json,
     )
 
 
 def _now(before: int, after: int, what: str) -> str:
-    return f"was {what} before; nothing has changed" if before == after else f"is {what}"
+    return f"{what} before; nothing has changed" if before == after else f"{what} now"

@@ -105,9 +105,7 @@ class Found(msgspec.Struct, frozen=True):
 
 async def find(desk: Desk, wanted: Wanted, expires_in_s: int | None = None) -> Found:
     """Count what is wanted, by the service's clock."""
-    from service.client import operators
-
-    clock = await desk.client.send(operators.count_reservations(state="held", at_most=1))
+    clock = await desk.client.count_reservations(state="held", at_most=1)
     filters = wanted.filters(clock.as_of, expires_in_s)
-    counted = await desk.client.send(operators.count_reservations(**filters, at_most=COUNTED_MOST))
+    counted = await desk.client.count_reservations(**filters, at_most=COUNTED_MOST)
     return Found(counted.count, counted.exact, counted.as_of, filters)

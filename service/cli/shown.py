@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from service.reservations.views import ReservationView
 
 _LINES_SHOWN: Final = 4
+_NO_DECIMALS: Final = {
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF",
+    "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF",
+}  # fmt: skip
+_THREE_DECIMALS: Final = {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"}
+_DECIMALS: Final = dict.fromkeys(_NO_DECIMALS, 0) | dict.fromkeys(_THREE_DECIMALS, 3) | {"CLF": 4, "UYW": 4}
+"""Those that have not two."""
 
 
 def seconds_between(earlier: str, later: str) -> int:
@@ -68,5 +75,11 @@ def print_holds(holds: "Sequence[ReservationView]", as_of: str) -> None:
 
 
 def totals(reservation: "ReservationView") -> str:
-    """The sums, as amounts of minor units with their currency."""
-    return ", ".join(f"{total.amount / 100:,.2f} {total.currency}" for total in reservation.totals)
+    """The sums, one a currency."""
+    return ", ".join(money(total.amount, total.currency) for total in reservation.totals)
+
+
+def money(amount: int, currency: str) -> str:
+    """Minor units as people write them, with as many decimals as the currency has (ISO 4217)."""
+    decimals = _DECIMALS.get(currency, 2)
+    return f"{amount / 10**decimals:,.{decimals}f} {currency}"

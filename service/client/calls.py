@@ -410,4 +410,4 @@ def read(route: str, answer: type[T], *, query: dict[str, Any] | None = None, **
 def _target(route: str, query: dict[str, Any], names: dict[str, str]) -> str:
     path = route.format(**{name: quote(value, safe="") for name, value in names.items()})
     given = _members(**query)
-    return f"{path}?{urlencode(given)}" if given else path
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path

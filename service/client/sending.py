@@ -15,7 +15,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
 import httpx
 import msgspec
 
-from service.client import calls
+from service.client import calls, operators
 from service.client.calls import AnyCall, Call, Listing
 from service.client.deadline import bounded
 from service.client.policy import Attempt, Outcome, Policy, Rest, Send, converse
@@ -186,6 +186,10 @@ class Holdfast:
     messages = _sent(calls.messages)
     status = _sent(calls.status)
     me = _sent(calls.me)
+    release_seen = _sent(operators.release_seen)
+    count_reservations = _sent(operators.count_reservations)
+    timeline = _listed(operators.timeline)
+    key_records = _sent(operators.key_records)
 
 
 class AsyncHoldfast:
@@ -277,6 +281,10 @@ class AsyncHoldfast:
     messages = _sent_async(calls.messages)
     status = _sent_async(calls.status)
     me = _sent_async(calls.me)
+    release_seen = _sent_async(operators.release_seen)
+    count_reservations = _sent_async(operators.count_reservations)
+    timeline = _listed_async(operators.timeline)
+    key_records = _sent_async(operators.key_records)
 
 
 def _checked(url: str) -> str:

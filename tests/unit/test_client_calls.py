@@ -9,7 +9,7 @@ import pytest
 
 from service import problems
 from service.app import ENDPOINTS
-from service.client import AsyncHoldfast, Holdfast, best_available, calls, seats, stock
+from service.client import AsyncHoldfast, Holdfast, best_available, calls, operators, seats, stock
 from service.client.calls import AnyCall, Call, Listing
 from service.client.policy import Policy
 from service.client.problems import BY_SLUG, Problem, UnknownProblem, problem_of
@@ -18,8 +18,11 @@ from service.client.sending import read_answer
 from service.http.decode import decode_json
 from service.http.endpoint import Endpoint
 from service.inventory.bodies import Category, PutSeat
+from service.reservations import examples
+from service.reservations.views import ReservationView
 
 REFERENCE = "K7QX2-9PMD8"
+RESERVATION = msgspec.convert(examples.RESERVATION, ReservationView)
 
 # A call of each operation, with all that it may be given.
 EVERY: tuple[AnyCall | Listing[Any, Any], ...] = (
@@ -46,7 +49,10 @@ EVERY: tuple[AnyCall | Listing[Any, Any], ...] = (
         event="final",
         sku="NW-001",
         expires_before="2097-06-05T19:00:00Z",
+        created_before="2097-06-05T19:00:00Z",
+        stale=True,
         external_reference="order-9001",
+        order="expires",
         page_size=10,
     ),
     calls.history(REFERENCE, page_size=10),
@@ -71,10 +77,24 @@ EVERY: tuple[AnyCall | Listing[Any, Any], ...] = (
     calls.put_stock("NW-001", on_hand=1, amount=1800, currency="USD", description="Chai", location="Lager", if_match=1),
     calls.adjust_stock("NW-001", reference="delivery-77", delta=-3, reason="damaged", location="Lager"),
     calls.stock_item("NW-001", location="Lager"),
-    calls.stock_items(page_size=10),
+    calls.stock_items(sku="NW-001", page_size=10),
     calls.messages(after="1", limit=10),
     calls.status("order-9001"),
     calls.me(),
+    operators.release_seen([RESERVATION], reason="the worker was down"),
+    operators.count_reservations(
+        state="held",
+        customer="c-77",
+        event="final",
+        sku="NW-001",
+        expires_before="2097-06-05T19:00:00Z",
+        created_before="2097-06-05T19:00:00Z",
+        stale=False,
+        external_reference="order-9001",
+        at_most=10,
+    ),
+    operators.timeline(REFERENCE, page_size=10),
+    operators.key_records("order-9001", principals=["operator:ann"]),
 )
 
 
@@ -113,9 +133,13 @@ def test_what_a_call_sends_is_what_the_endpoint_takes(declared: Endpoint) -> Non
 
 def test_every_call_is_of_an_endpoint_and_a_method_of_both_clients() -> None:
     assert set(CALLS) == set(ENDPOINTS_OF)
-    made = {name for name, each in vars(calls).items() if getattr(each, "__module__", "") == calls.__name__}
-    no_operations = {"AnyCall", "Call", "Listing", "new_key", "seats", "best_available", "stock"}
-    operations = {name for name in made if not name.startswith("_") and callable(getattr(calls, name))} - no_operations
+    made = {
+        name
+        for module in (calls, operators)
+        for name, each in vars(module).items()
+        if getattr(each, "__module__", "") == module.__name__ and callable(each) and not name.startswith("_")
+    }
+    operations = made - {"AnyCall", "Call", "Listing", "new_key", "seats", "best_available", "stock", "change", "read"}
     assert len(operations) == len(EVERY)
     for kind in (Holdfast, AsyncHoldfast):
         assert operations <= set(vars(kind))
