@@ -12,6 +12,7 @@ import pytest
 
 from service.client import Attempt, Holdfast, Policy, Problem, Unreached, new_key, stock
 from service.client.problems import Overloaded, RateLimited
+from service.demo.tcp_proxy import Direction, Fault, TcpProxy
 from service.reservations.views import ReservationView
 from tests.accounts import Account, new_account
 from tests.api.foreign_locks import stock_locked
@@ -22,7 +23,6 @@ from tests.make import hold, new_idempotency_key, put_stock
 from tests.polling import wait_until
 from tests.races.databases import audit_now
 from tests.running import RunningService, start_service
-from tests.tcp_proxy import Direction, Fault, TcpProxy
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
 IMPATIENT = Policy(deadline_s=30, attempt_s=0.3, pause_s=0.01, pause_max_s=0.05)
