@@ -6,8 +6,8 @@ from pathlib import Path
 
 from loadtests import sales
 from loadtests.stack import Shape
+from service.demo.tcp_proxy import Direction, TcpProxy
 from tests.accounts import Account
-from tests.tcp_proxy import Direction, TcpProxy
 
 FOLDER = Path(__file__).parent / "scenarios"
 POISONED, UNGUARDED, WITHOUT_KEYS = "tests.load.crashes", "tests.races.unguarded", "tests.load.ignores_keys"

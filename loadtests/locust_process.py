@@ -16,8 +16,9 @@ import msgspec
 
 from loadtests.catalogue import Scenario
 from loadtests.stack import Stack
+from service.demo.ports import free_port
 from tests.polling import wait_until
-from tests.process import ChildProcess, free_port
+from tests.process import ChildProcess
 from tests.running import ROOT
 
 STOP_TIMEOUT_S = 240

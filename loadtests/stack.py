@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from service.demo.tcp_proxy import TcpProxy
 from tests.accounts import Account, new_account
 from tests.api.audited import unguard
 from tests.races.launched import launch_service
@@ -18,7 +19,6 @@ from tests.running import RunningService, RunningWorker, start_service, start_wo
 from tests.servers import private_mysql, private_redis
 from tests.servers.find import PrivateMysql, PrivateRedis
 from tests.servers.mysql import ExistingMysql
-from tests.tcp_proxy import TcpProxy
 
 SETTINGS = {"HOLDFAST_LOG_LEVEL": "warning", "HOLDFAST_RATE_LIMIT_REQUESTS": "0"}
 """The load itself is the limit here, not the account's rate."""

@@ -5,10 +5,8 @@ Each is the leader of its own session, so that a signal reaches its children too
 
 import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -19,23 +17,6 @@ from tests.reaper import forget_directory, forget_process, guard_directory, guar
 
 STOP_TIMEOUT_S = 30.0
 LOG_TAIL_LINES = 60
-
-# Below the range that kernels give to outgoing connections (from 32768 on Linux, 49152 elsewhere): while a server is
-# down for a fault test, no client's connection can take its port, and none can connect to itself.
-PORTS = range(20_000, 32_000)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 on which nothing listens."""
-    while True:
-        port = random.choice(PORTS)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port
 
 
 def make_directory(purpose: str, inside: Path | None = None) -> Path:

@@ -16,8 +16,9 @@ from typing import Self
 
 import httpx
 
+from service.demo.ports import free_port
 from tests.accounts import http_client
-from tests.process import ChildProcess, free_port, make_directory, remove_directory
+from tests.process import ChildProcess, make_directory, remove_directory
 
 ROOT = Path(__file__).parents[1]
 READY_TIMEOUT_S = 60.0

@@ -16,12 +16,13 @@
     outbox.py     the durable queue for phones and kiosks; outbox_file.py is its SQLite file
 """
 
-from service.client import calls
+from service.client import calls, problems
 from service.client.calls import best_available, new_key, seats, stock
 from service.client.outbox import Outbox, OutboxError
 from service.client.policy import Attempt, Policy
 from service.client.problems import HoldfastError, Problem, Unreached
 from service.client.sending import AsyncHoldfast, Holdfast
+from service.reservations.views import ReservationView
 
 __all__ = [
     "AsyncHoldfast",
@@ -32,10 +33,12 @@ __all__ = [
     "OutboxError",
     "Policy",
     "Problem",
+    "ReservationView",
     "Unreached",
     "best_available",
     "calls",
     "new_key",
+    "problems",
     "seats",
     "stock",
 ]

@@ -41,7 +41,7 @@ from service.client.calls import ADJUSTMENTS, RESERVATIONS, AnyCall, Call
 from service.client.outbox_file import Entry, OutboxBusy, OutboxError, OutboxFile
 from service.client.policy import is_tried_again
 from service.client.problems import ExternalReferenceExists, HoldfastError, Problem, problem_of, unreadable
-from service.client.replies import Reply
+from service.client.replies import NO_JSON, Reply
 from service.client.sending import Holdfast, read_answer
 
 __all__ = ["Entry", "NotAnswered", "Outbox", "OutboxBusy", "OutboxError", "UnknownKey", "WrongCaller"]
@@ -260,7 +260,7 @@ def _final(reply: Reply, call: AnyCall) -> Reply:
 def _is_json(body: bytes) -> bool:
     try:
         msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except NO_JSON:
         return False
     return True
 

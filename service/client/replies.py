@@ -6,6 +6,9 @@ from typing import Any, Final
 import msgspec
 
 LEAST_ERROR_STATUS: Final = 400
+NO_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a body that is not what it should be may raise."""
+
 _PROBLEM: Final = "application/problem+json"
 
 
@@ -38,6 +41,6 @@ class Reply(msgspec.Struct, frozen=True):
             return None
         try:
             document = msgspec.json.decode(self.body)
-        except msgspec.DecodeError:
+        except NO_JSON:
             return None
         return document if isinstance(document, dict) else None

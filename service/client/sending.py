@@ -20,7 +20,7 @@ from service.client.calls import AnyCall, Call, Listing
 from service.client.deadline import bounded
 from service.client.policy import Attempt, Outcome, Policy, Rest, Send, converse
 from service.client.problems import problem_of, unreadable
-from service.client.replies import Reply
+from service.client.replies import NO_JSON, Reply
 
 T = TypeVar("T")
 Page = TypeVar("Page")
@@ -50,7 +50,7 @@ def read_answer(call: Call[T], reply: Reply) -> T:
         raise problem_of(reply, call.key)
     try:
         answer: T = msgspec.json.decode(reply.body, type=call.answer)
-    except msgspec.MsgspecError as error:
+    except NO_JSON as error:
         raise unreadable(reply, call.key, f"{call.method} {call.target}") from error
     return answer
 

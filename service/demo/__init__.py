@@ -13,6 +13,8 @@ each run. It reads none of the shell's HOLDFAST_* settings.
     found.py       what the API says in the end
     verdict.py     pure: everything that clients were told, against that
     screen.py      what the user sees, on a terminal or in a pipe
+    mobile/        `holdfast demo mobile`: one phone, a bad network, a battery that dies
+    tcp_proxy.py   the bad network, which the fault tests use, too; ports.py finds its port
 
 The customers are strangers to the service: they use its HTTP alone and believe nothing that they were not told.
 """

@@ -11,12 +11,12 @@ import pytest
 
 from service.accounts.keys import SCOPES
 from service.accounts.use_cases import create_account
+from service.demo.ports import free_port
 from service.settings import Settings
 from tests.accounts import http_client, new_account, on_store
 from tests.api.reading import held
 from tests.make import hold, put_stock
 from tests.polling import wait_until
-from tests.process import free_port
 from tests.running import RunningService, run_cli
 
 SEATS = "section,row,seat,category,price_minor,currency,x,y\n101,A,1,1,12500,EUR,525.6,226.6\n101,A,2,1,12500,EUR,,\n"

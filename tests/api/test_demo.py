@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
+from service.demo.ports import free_port
 from tests.accounts import http_client
 from tests.polling import wait_until
-from tests.process import ChildProcess, free_port, make_directory, remove_directory
+from tests.process import ChildProcess, make_directory, remove_directory
 from tests.running import ROOT, audit, service_environment
 
 DEMO_TIMEOUT_S = 180.0

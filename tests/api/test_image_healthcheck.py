@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.process import free_port
+from service.demo.ports import free_port
 from tests.running import ROOT, RunningService, service_environment
 
 TIMEOUT_S = 30.0

@@ -10,9 +10,10 @@ import pytest
 
 from service.database import migrations
 from service.database.store import Store, open_store
+from service.demo.ports import free_port
 from service.ids import new_id
 from service.settings import Settings
-from tests.process import free_port, make_directory, remove_directory
+from tests.process import make_directory, remove_directory
 from tests.running import run_cli
 from tests.servers import MysqlServer
 

@@ -18,6 +18,7 @@ from service.client.problems import (
     Unauthenticated,
 )
 from service.database.store import Store
+from service.demo.tcp_proxy import Direction, Fault, TcpProxy
 from service.inventory.wire import EventView, StockView
 from service.reservations.sweep import purge_records
 from service.reservations.views import ReservationView
@@ -27,7 +28,6 @@ from tests.clients import ONCE, client
 from tests.make import hold, put_event, put_stock
 from tests.races.purging import age_records
 from tests.running import RunningService
-from tests.tcp_proxy import Direction, Fault, TcpProxy
 
 HOUR = 3600.0
 UNIT = stock("NW-001")

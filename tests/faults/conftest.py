@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
+from service.demo.tcp_proxy import TcpProxy
 from tests.accounts import Account, new_account
 from tests.conftest import MysqlServer
 from tests.polling import wait_until
@@ -19,7 +20,6 @@ from tests.races.databases import audit_now, mysql_database
 from tests.running import RunningService, start_service
 from tests.servers import private_mysql
 from tests.servers.find import PrivateMysql
-from tests.tcp_proxy import TcpProxy
 
 ENVIRONMENT = {
     "HOLDFAST_DEADLINE_SECONDS": "4",

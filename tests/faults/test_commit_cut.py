@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from service.demo.tcp_proxy import COMMIT, Fault, Order, TcpProxy
 from tests.accounts import Account
 from tests.api.contract import refused
 from tests.api.reading import messages, read, references, stock_counts
@@ -14,7 +15,6 @@ from tests.faults.conftest import CutOff
 from tests.faults.patient import Customers
 from tests.make import act, hold, new_idempotency_key, put_event, put_stock, wait_until
 from tests.races.metrics import counted
-from tests.tcp_proxy import COMMIT, Fault, Order, TcpProxy
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
 

@@ -10,6 +10,7 @@ from contextlib import closing
 import httpx
 import pytest
 
+from service.demo.tcp_proxy import Direction
 from tests.accounts import Account, new_account
 from tests.api.contract import EVENT, refused
 from tests.api.reading import at_once, references, stock_counts
@@ -19,7 +20,6 @@ from tests.make import hold, new_idempotency_key, put_stock, wait_until
 from tests.races.databases import audit_now, mysql_database
 from tests.running import RunningService, start_service
 from tests.servers.find import PrivateMysql
-from tests.tcp_proxy import Direction
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
 # A busy machine may be slow to tell that a time is over.

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from service.demo.tcp_proxy import Direction, Fault, TcpProxy
 from tests.accounts import Account
 from tests.api.foreign_locks import stock_locked
 from tests.api.reading import references, stock_counts
 from tests.faults.patient import Customers
 from tests.make import act, hold, new_idempotency_key, put_stock, wait_until
 from tests.running import RunningService
-from tests.tcp_proxy import Direction, Fault, TcpProxy
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
 HANDED_OVER_AFTER_S = 0.5

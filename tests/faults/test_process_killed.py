@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from service.demo.tcp_proxy import Direction, TcpProxy
 from tests.accounts import Account, new_account
 from tests.api.foreign_locks import sqlite_path
 from tests.api.reading import read, references, stock_counts
@@ -21,7 +22,6 @@ from tests.faults.patient import Customers
 from tests.make import act, hold, new_idempotency_key, put_stock, wait_until
 from tests.races.databases import audit_now
 from tests.running import RunningService
-from tests.tcp_proxy import Direction, TcpProxy
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
 PLACES = {"before-the-writes": "read", "before-commit": "written", "after-commit": "committed"}

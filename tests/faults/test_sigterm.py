@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from service.demo.tcp_proxy import Direction
 from tests.accounts import Account, new_account
 from tests.api.foreign_locks import stock_locked
 from tests.api.reading import stock_counts
@@ -17,7 +18,6 @@ from tests.make import hold, new_idempotency_key, put_stock, wait_until
 from tests.races.databases import audit_now, mysql_database
 from tests.races.metrics import counted
 from tests.running import RunningService, start_service
-from tests.tcp_proxy import Direction
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
 GRACE_S = 8

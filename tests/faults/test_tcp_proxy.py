@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from service.demo.tcp_proxy import COMMIT, Direction, Fault, TcpProxy
 from tests.polling import wait_until
-from tests.tcp_proxy import COMMIT, Direction, Fault, TcpProxy
 
 CUT = ConnectionResetError
 

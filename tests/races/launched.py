@@ -6,7 +6,7 @@ its own to say; production code has no switch for it.
 
 from collections.abc import Mapping
 
-from tests.process import free_port
+from service.demo.ports import free_port
 from tests.running import RunningService, RunningWorker
 
 

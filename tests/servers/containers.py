@@ -17,8 +17,8 @@ from testcontainers.community.mysql import MySqlContainer
 from testcontainers.community.redis import RedisContainer
 from testcontainers.core.container import DockerContainer
 
+from service.demo.ports import free_port
 from tests.polling import wait_until
-from tests.process import free_port
 from tests.servers.mysql import ADMIN, USER, MysqlDatabases, account_statements, execute, is_answering
 from tests.servers.redis import is_answering_ping
 

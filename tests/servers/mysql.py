@@ -15,8 +15,9 @@ from pathlib import Path
 import asyncmy
 from sqlalchemy import URL, make_url
 
+from service.demo.ports import free_port
 from tests.own_loop import run_in_own_loop
-from tests.process import ChildProcess, free_port, make_directory
+from tests.process import ChildProcess, make_directory
 from tests.servers.local import LocalServer
 
 PROGRAMS = ("mariadbd", "mysqld")

@@ -8,7 +8,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from tests.process import ChildProcess, free_port, make_directory
+from service.demo.ports import free_port
+from tests.process import ChildProcess, make_directory
 from tests.servers.local import LocalServer
 
 PROGRAMS = ("redis-server", "valkey-server")

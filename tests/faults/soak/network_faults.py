@@ -6,10 +6,10 @@ Each function makes its fault happen, takes it back, and says in words what it d
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from service.demo.tcp_proxy import COMMIT, Direction, Fault, TcpProxy
 from tests.api.foreign_locks import writers_locked
 from tests.faults.soak.scene import Scene
 from tests.faults.soak.stack import DEADLINE_S, Api
-from tests.tcp_proxy import COMMIT, Direction, Fault, TcpProxy
 
 AMBIGUOUS = "holdfast_commits_ambiguous_total"
 LONGEST_REQUEST, LONGEST_ANSWER = 700, 900

@@ -4,6 +4,7 @@ import signal
 from email.utils import parsedate_to_datetime
 from time import time
 
+from service.demo.tcp_proxy import Direction
 from tests.accounts import http_client
 from tests.faults.fuse import COMMITTED, READ, SEQUENCE, WRITTEN
 from tests.faults.fused import wait_until_dead, wait_until_stopped
@@ -11,7 +12,6 @@ from tests.faults.other_version import VERSION
 from tests.faults.soak.scene import HAPPENS_WITHIN_S, Scene
 from tests.faults.soak.stack import CLOCK, DEADLINE_S, GRACE_S, Api, Worker, set_environment
 from tests.running import RunningService
-from tests.tcp_proxy import Direction
 
 COMMANDS = ("CreateReservation", "CreateReservation", "ConfirmReservation", "ExtendReservation", "ReleaseReservation")
 EXPIRE = "ExpireReservation"

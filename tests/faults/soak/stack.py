@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
 
+from service.demo.tcp_proxy import TcpProxy
 from tests.faults.fused import Fuse, fuse
 from tests.faults.small_disk import SmallDisk, mysql_on_small_disk
 from tests.faults.soak import control as controls
@@ -24,7 +25,6 @@ from tests.running import RunningProcess, RunningService, RunningWorker, upgrade
 from tests.servers import private_mysql, private_redis
 from tests.servers.find import MYSQLD_ROOT, Note, PrivateMysql, PrivateRedis
 from tests.servers.mysql import PROGRAMS, find_program
-from tests.tcp_proxy import TcpProxy
 
 LAUNCHER = "tests.faults.soak.launcher"
 CLOCK = "HOLDFAST_TEST_CLOCK_OFFSET_S"

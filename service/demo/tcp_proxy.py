@@ -1,9 +1,11 @@
-"""A small TCP proxy that breaks connections on command, between any client and any server of the tests.
+"""A small TCP proxy that breaks connections on command, between any client and any server of this machine.
+
+The demonstration of the phone stands behind it, and so do the fault tests.
 
 It passes bytes on unless told otherwise: cut at a byte, cut before or after the bytes of a pattern (a COMMIT, a status
 line), cut a share of all connections, delay or swallow one direction, refuse new connections, cut everything now.
 `heal` takes everything back that is not done yet. A cut is a reset, so that the other end learns of it at once. Orders
-to cut are counted, so that a test can see that its fault really happened, and are carried out once unless told
+to cut are counted, so that who ordered can see that it really happened, and are carried out once unless told
 otherwise, so that a retry gets through.
 
 Patterns are looked for in what crosses the wire, so the connection must not be encrypted.
@@ -19,15 +21,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
-from tests.polling import wait_until
-from tests.process import free_port
+from service.demo.calls import HOST
+from service.demo.ports import free_port
 
 T = TypeVar("T")
 
-CHUNK_BYTES = 65_536
-COMMIT = b"\x03COMMIT"  # the MySQL protocol's packet, without its header: COM_QUERY and the statement
+CHUNK_BYTES: Final = 65_536
+CALL_TIMEOUT_S: Final = 10.0
+COMMIT: Final = b"\x03COMMIT"  # the MySQL protocol's packet, without its header: COM_QUERY and the statement
 
 
 class Direction(Enum):
@@ -64,10 +67,20 @@ class Order:
     pattern_bytes: int = 0
     answer_bytes: int = 0
     done: int = 0
+    _changed: threading.Condition = field(default_factory=threading.Condition, repr=False)
 
-    def wait_until_done(self, timeout: float = 10.0) -> None:
-        """Returns when the fault has happened as often as was ordered."""
-        wait_until(lambda: self.done >= self.times, timeout, f"{self.done} of {self.times}: {self}")
+    def happened(self) -> None:
+        """It was carried out once more."""
+        with self._changed:
+            self.done += 1
+            self._changed.notify_all()
+
+    def wait_until_done(self, timeout: float = 10.0, times: int | None = None) -> None:
+        """Returns when the fault has happened so often, or as often as was ordered. Raises TimeoutError."""
+        wanted = self.times if times is None else times
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.done >= wanted, timeout):
+                raise TimeoutError(f"not within {timeout:g} s: {self.done} of {wanted}: {self}")
 
 
 def _reset(transport: asyncio.WriteTransport) -> None:
@@ -112,7 +125,7 @@ class TcpProxy:
     Orders hold for the connections there are and for new ones.
     """
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, host: str = HOST) -> None:
         self._upstream = (host, port)
         self.port = free_port()
         self._swallow: set[Direction] = set()
@@ -159,7 +172,8 @@ class TcpProxy:
         answer_bytes: int = 0,
     ) -> Order:
         """Does what `fault` says where `pattern` goes by."""
-        assert pattern, "an empty pattern is everywhere"
+        if not pattern:
+            raise ValueError("an empty pattern is everywhere")
         order = Order(direction, fault, times, pattern, pattern_bytes=pattern_bytes, answer_bytes=answer_bytes)
         return self._order(order)
 
@@ -212,7 +226,7 @@ class TcpProxy:
 
     def _run(self, work: Coroutine[object, object, T]) -> T:
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result(timeout=10)
+        return future.result(timeout=CALL_TIMEOUT_S)
 
     def _call(self, change: Callable[[], object]) -> None:
         async def apply() -> None:
@@ -222,7 +236,7 @@ class TcpProxy:
 
     async def _listen(self) -> None:
         if self._listener is None:
-            self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._listener = await asyncio.start_server(self._serve, HOST, self.port)
 
     async def _stop_listening(self) -> None:
         if self._listener is not None:
@@ -235,10 +249,9 @@ class TcpProxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if task := asyncio.current_task():
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         try:
             server_reader, server_writer = await asyncio.open_connection(*self._upstream)
         except OSError:
@@ -259,8 +272,8 @@ class TcpProxy:
     def _connected(self, writers: dict[Direction, asyncio.StreamWriter]) -> _Connection:
         return _Connection(
             writers,
-            doomed=frozenset(way for way, share in self._shares_cut.items() if random.random() < share),
-            latency_s={way: random.uniform(*between) for way, between in self._latencies_s.items()},
+            doomed=frozenset(way for way, share in self._shares_cut.items() if random.random() < share),  # noqa: S311 - chance
+            latency_s={way: random.uniform(*between) for way, between in self._latencies_s.items()},  # noqa: S311
         )
 
     async def _pump(self, connection: _Connection, direction: Direction, reader: asyncio.StreamReader) -> None:
@@ -286,7 +299,7 @@ class TcpProxy:
             return
         answered = connection.cut_at_answer
         if answered is not None and answered.direction is not direction:
-            answered.done += 1
+            answered.happened()
             if answered.answer_bytes:
                 # Sent before the reset: the other end may still read it, or lose it with the reset, as on a real line.
                 writer.write(data[: answered.answer_bytes])
@@ -302,7 +315,7 @@ class TcpProxy:
             return
         writer.write(data[:offset])
         await writer.drain()
-        order.done += 1
+        order.happened()
         connection.client_is_cut = order.fault is Fault.CUT_CLIENT
         connection.cut(*([Direction.TO_CLIENT] if connection.client_is_cut else []))
 
