@@ -10,6 +10,8 @@ import typer
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
 
+WIDEST = 4000
+
 
 def print_json(answer: Any) -> None:  # noqa: ANN401 - whatever JSON can say
     sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
@@ -29,4 +31,5 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # no markup in what a client has named
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    # In a pipe nothing is cut off or wrapped: whoever reads it looks for whole names.
+    Console(width=None if sys.stdout.isatty() else WIDEST).print(table)
