@@ -51,7 +51,7 @@ async def drifted(store: Store) -> AsyncIterator[tuple[int, list[Drift]]]:
                 )
                 ids = [bytes(row[0]) for row in found]
                 counted = await select(reader, ids)
-            yield len(ids), [drift for row in sorted(counted, key=_id_of) if (drift := _drift(row)) is not None]
+            yield len(ids), [drift for row in sorted(counted, key=_id_of) if (drift := drift_of(row)) is not None]
             if len(ids) < PAGE_ROWS:
                 break
             after = ids[-1]
@@ -61,7 +61,8 @@ def _id_of(row: Counted) -> bytes:
     return row.id
 
 
-def _drift(row: Counted) -> Drift | None:
+def drift_of(row: Counted) -> Drift | None:
+    """What is wrong with a row; None where nothing is."""
     if not row.changes and not (isinstance(row, SeatCounted) and row.state_of_line is None):
         return None
     what, name, command = _named(row)

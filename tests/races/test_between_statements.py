@@ -50,7 +50,9 @@ class Watched(Transaction):
         return await super().change(sql, values)
 
 
-def interrupted(inner: Transaction, words: str, happen: Callable[[], Awaitable[object]]) -> Transaction:
+def interrupted(
+    inner: Transaction, words: str, happen: Callable[[], Awaitable[object]], kind: type[Watched] = Watched
+) -> Transaction:
     """A transaction in which something else happens once, right before the first statement that says `words`."""
     left = [happen]
 
@@ -58,7 +60,7 @@ def interrupted(inner: Transaction, words: str, happen: Callable[[], Awaitable[o
         if left and f" {words} " in f" {sql} ":
             await left.pop()()
 
-    return Watched(inner, before)
+    return kind(inner, before)
 
 
 def noted(inner: Transaction, notes: list[tuple[str, Values]]) -> Transaction:

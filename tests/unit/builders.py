@@ -23,6 +23,7 @@ from service.reservations.decide import Outcome, ReservationDecided, decide
 from service.reservations.decide.claims import MoreSeatsNeeded
 from service.reservations.records import Adjustment, Category, Event, Message, Reservation, Seat, StockItem
 from service.reservations.snapshot import Layer, Snapshot
+from tests.unit.counting import counted
 
 ACCOUNT = b"account-00000001"
 START = 1_800_000_000_000
@@ -188,6 +189,7 @@ class Venue:
         work.lapsed_on_stock = {stock_id: [] for stock_id in self.stock}
         for row in sorted(self.reservations.values(), key=lambda row: (row.lapses_at or 0, row.id)):
             self._read_reservation(work, row)
+        work.counted = counted(self)
         return work
 
     def _read_plans(self, work: Snapshot, event: Event, *, whole: bool) -> None:
