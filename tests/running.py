@@ -137,10 +137,14 @@ def run_cli(
     database_url: str | None = None,
     env: Mapping[str, str] | None = None,
     input: str | None = None,  # noqa: A002 - subprocess.run's own word
+    module: str = "service",
 ) -> subprocess.CompletedProcess[str]:
-    """`holdfast` with these arguments, in the repository's root, to its end; the exit code is the caller's to judge."""
+    """`holdfast` with these arguments, in the repository's root, to its end; the exit code is the caller's to judge.
+
+    `module`: a launcher in its place, which changes something and then runs it.
+    """
     return subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=service_environment(database_url, env),
         input=input,

@@ -6,7 +6,7 @@ from typing import Annotated, get_type_hints
 
 import typer
 
-from service.cli import accounts, audit, database, holds, imports, inventory, keys, reservations, serve, worker
+from service.cli import accounts, audit, database, doctor, holds, imports, inventory, keys, reservations, serve, worker
 from service.settings import PREFIX, Settings
 
 EXIT_CODES = (
@@ -63,6 +63,7 @@ app.command("audit")(audit.audit)
 app.add_typer(holds.app, name="holds")
 app.add_typer(reservations.app, name="reservations")
 app.add_typer(inventory.app, name="inventory")
+app.command("doctor")(doctor.doctor)
 app.add_typer(database.app, name="db")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
