@@ -143,24 +143,42 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
         Raises SettingsError naming the first one that is unknown, malformed or out of range.
         """
+        settings, wrong = cls.sorted_out(environ)
+        if wrong:
+            raise SettingsError(next(iter(wrong.values())))
+        return settings
+
+    @classmethod
+    def sorted_out(cls, environ: Mapping[str, str]) -> tuple["Settings", dict[str, str]]:
+        """What can be used of `environ`, with defaults in the place of the rest; and by name what is wrong with that.
+
+        Variables whose values do not go together are among the wrong ones, and keep their values.
+        """
         given: dict[str, Any] = {}
+        wrong: dict[str, str] = {}
         for name, value in environ.items():
             if name.startswith(PREFIX) and not name.startswith(NOT_OURS):
                 field = name.removeprefix(PREFIX).lower()
-                cls._check(name, field, value)
-                given[field] = value
+                try:
+                    cls._check(name, field, value)
+                except SettingsError as error:
+                    wrong[name] = str(error)
+                else:
+                    given[field] = value
         settings = msgspec.convert(given, cls, strict=False)
-        if settings.is_sqlite and settings.workers > 1:
-            msg = f"{PREFIX}WORKERS={settings.workers}: SQLite has one server process; use the MySQL family for more"
-            raise SettingsError(msg)
-        least = settings.lanes + CONNECTIONS_BESIDE_LANES
-        if not settings.is_sqlite and settings.pool_connections < least:
-            msg = (
-                f"{PREFIX}POOL_CONNECTIONS={settings.pool_connections}: with {PREFIX}LANES={settings.lanes} "
-                f"at least {least} are needed"
-            )
-            raise SettingsError(msg)
-        return settings
+        return settings, wrong | settings.contradictions()
+
+    def contradictions(self) -> dict[str, str]:
+        """By name what is wrong with settings that are right by themselves."""
+        found = {}
+        if self.is_sqlite and self.workers > 1:
+            name = f"{PREFIX}WORKERS"
+            found[name] = f"{name}={self.workers}: SQLite has one server process; use the MySQL family for more"
+        least = self.lanes + CONNECTIONS_BESIDE_LANES
+        if not self.is_sqlite and self.pool_connections < least:
+            name = f"{PREFIX}POOL_CONNECTIONS"
+            found[name] = f"{name}={self.pool_connections}: with {PREFIX}LANES={self.lanes} at least {least} are needed"
+        return found
 
     @classmethod
     def _check(cls, name: str, field: str, value: str) -> None:

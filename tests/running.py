@@ -142,7 +142,7 @@ def run_cli(
 ) -> subprocess.CompletedProcess[str]:
     """`holdfast` with these arguments, in the repository's root, to its end; the exit code is the caller's to judge.
 
-    `module` is the launcher where it is not the command's own.
+    `module`: a launcher in its place, which changes something and then runs it.
     """
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],

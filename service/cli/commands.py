@@ -6,7 +6,20 @@ from typing import Annotated, get_type_hints
 
 import typer
 
-from service.cli import accounts, audit, database, holds, imports, inventory, keys, reservations, serve, worker
+from service.cli import (
+    accounts,
+    audit,
+    database,
+    doctor,
+    holds,
+    idempotency,
+    imports,
+    inventory,
+    keys,
+    reservations,
+    serve,
+    worker,
+)
 from service.settings import PREFIX, Settings
 
 EXIT_CODES = (
@@ -34,7 +47,6 @@ app = typer.Typer(
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 
@@ -63,9 +75,11 @@ app.command("audit")(audit.audit)
 app.add_typer(holds.app, name="holds")
 app.add_typer(reservations.app, name="reservations")
 app.add_typer(inventory.app, name="inventory")
+app.command("doctor")(doctor.doctor)
 app.add_typer(database.app, name="db")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.add_typer(idempotency.app, name="idempotency")
 app.add_typer(imports.app, name="import")
 
 

@@ -118,6 +118,11 @@ def head() -> str:
     return newest
 
 
+def is_known(revision: str) -> bool:
+    """Whether this version of the service has that revision."""
+    return any(script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 async def check(store: Store) -> list[str]:
     """Every difference between the declared tables and the database, as a line of text; empty: none."""
     try:

@@ -24,14 +24,18 @@ MYSQL_OLDEST = (8, 0, 16)  # the first whose CHECK constraints are enforced
 
 async def verify_session(reader: Transaction, settings: Settings) -> None:
     """Raises SessionError at the first setting that is not what every connection asked for."""
+    for deviation in await session_deviations(reader, settings):
+        raise SessionError(deviation)
+
+
+async def session_deviations(reader: Transaction, settings: Settings) -> list[str]:
+    """Every setting of this session that is not what every connection asked for, and a server that is too old."""
     if settings.is_sqlite:
         mode = (await reader.rows("PRAGMA journal_mode"))[0][0]
-        if mode not in {"wal", "delete"}:  # a new file is switched to WAL by its first writer
-            msg = f"journal_mode is {mode}, must be wal: is the file on a network drive?"
-            raise SessionError(msg)
-        return
+        if mode in {"wal", "delete"}:  # a new file is switched to WAL by its first writer
+            return []
+        return [f"journal_mode is {mode}, must be wal: is the file on a network drive?"]
     found = {_text(name): _text(value) for name, value in await reader.rows(SQL_VARIABLES)}
-    _verify_version(found["version"])
     wanted = {
         "time_zone": "+00:00",
         "wait_timeout": str(IDLE_SECONDS),
@@ -40,21 +44,24 @@ async def verify_session(reader: Transaction, settings: Settings) -> None:
     # MariaDB before 11.1 calls it tx_isolation.
     found.setdefault("transaction_isolation", found.get("tx_isolation", "unknown"))
     wanted["transaction_isolation"] = "READ-COMMITTED"
-    for name, value in wanted.items():
-        if found.get(name) != value:
-            msg = f"{name} is {found.get(name)!r}, must be {value!r}: does a proxy between drop session settings?"
-            raise SessionError(msg)
+    deviations = too_old(found["version"])
+    deviations += [
+        f"{name} is {found.get(name)!r}, must be {value!r}: does a proxy between drop session settings?"
+        for name, value in wanted.items()
+        if found.get(name) != value
+    ]
     if "STRICT_TRANS_TABLES" not in found["sql_mode"]:
-        msg = f"sql_mode is {found['sql_mode']!r}, must contain STRICT_TRANS_TABLES"
-        raise SessionError(msg)
+        deviations.append(f"sql_mode is {found['sql_mode']!r}, must contain STRICT_TRANS_TABLES")
+    return deviations
 
 
-def _verify_version(version: str) -> None:
+def too_old(version: str) -> list[str]:
+    """What is wrong with a server of the MySQL family of this version, if anything."""
     numbers = tuple(int(part) for part in version.split("-", maxsplit=1)[0].split(".")[:3])
     oldest = MARIADB_OLDEST if "mariadb" in version.lower() else MYSQL_OLDEST
     if numbers < oldest:
-        msg = f"the server is version {version}, must be at least {'.'.join(map(str, oldest))}"
-        raise SessionError(msg)
+        return [f"the server is version {version}, must be at least {'.'.join(map(str, oldest))}"]
+    return []
 
 
 def _text(value: str | bytes) -> str:

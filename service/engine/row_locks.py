@@ -27,6 +27,8 @@ TIMEOUT_SECONDS = 0.1
 BREAK_SECONDS = 2.0
 """After a failure Redis is left alone this long: an outage must not cost every batch a time-out."""
 
+LOCK_NAME = "holdfast:hot:{table}:{row}"
+
 RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
 
@@ -79,7 +81,7 @@ class RowLocks:
         until = asyncio.get_running_loop().time() + self._lock_ms / 1000
         try:
             for table, row_id in rows:
-                name = f"holdfast:hot:{table}:{row_id.hex()}"
+                name = LOCK_NAME.format(table=table, row=row_id.hex())
                 if await self._wait_for(self._redis, name, token, until):
                     held.append(name)
         except (RedisError, OSError, TimeoutError) as error:

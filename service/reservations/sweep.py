@@ -38,6 +38,13 @@ async def purge_records(store: Store) -> int:
     return await _purge(store, "idempotency_records", "expires_at", 0)
 
 
+async def count_purgeable_records(store: Store) -> int:
+    """How many idempotency records are past their time now."""
+    async with store.read() as reader:
+        count = "SELECT COUNT(*) FROM idempotency_records WHERE expires_at < ?"
+        return int((await reader.rows(count, (await reader.now_ms(),)))[0][0])
+
+
 async def purge_batches(store: Store) -> int:
     """Delete a part of the markers that nobody can ask for any more; how many."""
     return await _purge(store, "batches", "written_at", BATCHES_KEPT_MS)

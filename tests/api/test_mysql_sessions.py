@@ -8,12 +8,12 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from types import SimpleNamespace
 
 import msgspec
 import pytest
-from sqlalchemy import AsyncAdaptedQueuePool, make_url
+from sqlalchemy import AsyncAdaptedQueuePool
 
 from service.database import dialects
 from service.database.errors import Conflict, StoreError
@@ -22,6 +22,7 @@ from service.database.store import Store, open_store
 from service.database.transaction import Transaction
 from service.ids import new_id
 from service.settings import Settings
+from tests.api.rewriting_proxy import rewriting_proxy
 from tests.servers import MysqlServer
 
 WANTED = {
@@ -167,30 +168,6 @@ async def test_transaction_cancelled_in_its_rollback_is_not_given_to_the_next(st
     async with store.begin(new_id()) as session:
         ids.append(await connection_id(session))
     assert ids[0] != ids[1]
-
-
-@asynccontextmanager
-async def rewriting_proxy(url: str, said: bytes, made_of_it: bytes) -> AsyncIterator[str]:
-    """URL of a proxy in front of the server, one that tells it something else than what the service said."""
-    assert len(said) == len(made_of_it), "packets know their length"
-    upstream = make_url(url)
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65_536):
-            writer.write(data.replace(said, made_of_it))
-        writer.close()
-        await writer.wait_closed()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        served.append(asyncio.current_task())
-        server_reader, server_writer = await asyncio.open_connection(upstream.host, upstream.port)
-        await asyncio.gather(pump(reader, server_writer), pump(server_reader, writer))
-
-    served: list[asyncio.Task[None] | None] = []
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
-        port = listening.sockets[0].getsockname()[1]
-        yield upstream.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
-        await asyncio.wait([task for task in served if task])
 
 
 @pytest.mark.parametrize(
