@@ -60,7 +60,9 @@ def operator(given: str | None) -> str:
             ) from None
     kept = _kept(name, HolderName)
     if kept is None:
-        raise CommandFailed(f"--as {name!r} is no name: 1 to 60 characters without control characters.", ExitCode.USAGE)
+        raise CommandFailed(
+            f"--as takes 1 to 60 characters, none of them a control character, and not {name!r}.", ExitCode.USAGE
+        )
     return f"operator:{kept}"
 
 
@@ -73,7 +75,7 @@ def checked_reason(given: str | None) -> str | None:
     kept = _kept(given, Reason)
     if kept is None:
         raise CommandFailed(
-            f"--reason has {len(given)} characters or a control character: up to 200 printable ones are kept.",
+            f"--reason takes up to 200 characters, none of them a control character; it has {len(given)}.",
             ExitCode.USAGE,
         )
     return kept

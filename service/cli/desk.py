@@ -58,7 +58,7 @@ class Where(msgspec.Struct, frozen=True):
     """What the options say of the place to work at."""
 
     url: UrlOption = None
-    key: KeyOption = None
+    api_key: KeyOption = None
     account: AccountOption = None
     operator: AsOption = None
 
@@ -107,10 +107,10 @@ async def _remote(where: Where) -> AsyncIterator[Desk]:
             raise CommandFailed(
                 f"{name} is for work on the database: with --url the key says who asks.", ExitCode.USAGE
             )
-    if where.key is None:
+    if where.api_key is None:
         raise CommandFailed(f"--url needs an API key: give --key, or better set {KEY_VARIABLE}.", ExitCode.USAGE)
     try:
-        client = AsyncHoldfast(str(where.url), where.key)
+        client = AsyncHoldfast(str(where.url), where.api_key)
     except ValueError as error:
         raise CommandFailed(f"{error}. Correct --url or --key and try again.", ExitCode.USAGE) from None
     async with client:
@@ -128,7 +128,7 @@ async def _local(where: Where) -> AsyncIterator[Desk]:
     from service.client import AsyncHoldfast
     from service.database.store import open_store
 
-    if where.key is not None and KEY_VARIABLE not in os.environ:
+    if where.api_key is not None and KEY_VARIABLE not in os.environ:
         raise CommandFailed("--key is for --url: on the database no key is needed.", ExitCode.USAGE)
     actor = operator(where.operator)
     settings = read_settings()

@@ -103,7 +103,7 @@ def test_spoilt_counters_are_shown_then_mended_then_left_alone(sold: Account) ->
         assert f"{sold.name} {line}" in shown
     nobody_asked = repair(sold, input="")
     assert nobody_asked.returncode == 2
-    assert nobody_asked.stderr.strip().endswith("Look with --dry-run, then give --yes.")
+    assert nobody_asked.stderr.strip().endswith("or --dry-run to see what would be done.")
     assert (stock_counts(sold), seat_states(sold)) == wrong
     assert len(messages(sold)) == told
 

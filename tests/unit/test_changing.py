@@ -1,5 +1,7 @@
 """Who changes something and why: what the command line takes, and what it refuses."""
 
+import io
+
 import pytest
 
 from service.cli.changing import ask, checked_reason, operator
@@ -44,4 +46,11 @@ def test_reason_may_be_left_out() -> None:
 
 
 def test_nobody_is_asked_where_yes_was_said() -> None:
-    assert ask("Mend?", yes=True)
+    ask("Mend?", yes=True)
+
+
+def test_where_nobody_can_be_asked_the_question_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    with pytest.raises(CommandFailed, match=r"Mend\? Nobody can be asked here: say --yes") as refused:
+        ask("Mend?", yes=False)
+    assert refused.value.exit_code == ExitCode.USAGE
