@@ -16,12 +16,12 @@ from sqlalchemy import make_url
 
 from service.accounts.use_cases import create_account
 from service.database.store import Store
+from service.demo.ports import free_port
 from service.doctor.checks import diagnose
 from tests.accounts import Account, on_store
 from tests.api.rewriting_proxy import rewriting_proxy
 from tests.conftest import NewStore
 from tests.doctored import Doctored, doctored
-from tests.process import free_port
 from tests.races.databases import StoreName
 from tests.running import RunningService, run_cli
 from tests.servers import MysqlServer, RedisServer
