@@ -44,7 +44,8 @@ async def drifted(store: Store) -> AsyncIterator[tuple[int, list[Drift]]]:
     for table, select in SELECTS.items():
         after = b""
         while True:
-            async with store.read() as reader:  # between two pages it is free for others
+            # Patient, for an item may have millions of lines; let go between two pages.
+            async with store.snapshot(patient=True) as reader:
                 found = await reader.rows(
                     f"SELECT id FROM {table} WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608 - our own names
                     (after, PAGE_ROWS),

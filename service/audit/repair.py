@@ -20,7 +20,7 @@ from service.reservations.counted import Change
 
 NAMED_MOST: Final = 100
 """Rows that are named; the others are counted."""
-GROUP_COMMANDS: Final = 32
+GROUP_COMMANDS: Final = 16
 """Mends that run at once. Few: each sums all lines of its row, and holds the row meanwhile."""
 
 DONE, ABSENT = 200, 404
