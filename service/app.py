@@ -31,6 +31,7 @@ from service.idempotency import routes as idempotency
 from service.inventory import events_routes, seats_routes, stock_routes
 from service.inventory.availability import AvailabilityReader
 from service.outbox import routes as outbox
+from service.reservations import hot_rows_routes as hot_rows
 from service.reservations import lists_routes as reservation_lists
 from service.reservations import releases_routes as reservation_releases
 from service.reservations import routes as reservations
@@ -51,6 +52,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *reservation_releases.ENDPOINTS,
     *reservation_lists.ENDPOINTS,
     *timelines.ENDPOINTS,
+    *hot_rows.ENDPOINTS,
     *outbox.ENDPOINTS,
     *idempotency.ENDPOINTS,
     *accounts.ENDPOINTS,

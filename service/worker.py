@@ -11,6 +11,7 @@ import structlog
 
 from service.database.errors import StoreError
 from service.database.store import Store
+from service.engine.hot_row_report import purge_hot_rows
 from service.metrics import SWEEPS
 from service.outbox.sequencer import sequence
 from service.refusals import Refusal
@@ -43,6 +44,7 @@ class Worker:
             self._loop("sequence", pause, lambda: sequence(self._store)),
             self._loop("purge_records", PURGE_SECONDS, lambda: purge_records(self._store)),
             self._loop("purge_batches", PURGE_SECONDS, lambda: purge_batches(self._store)),
+            self._loop("purge_hot_rows", PURGE_SECONDS, lambda: purge_hot_rows(self._store)),
         )
 
     def stop(self) -> None:

@@ -10,6 +10,8 @@ import math
 import time
 from collections.abc import Callable, Hashable, Iterable
 
+import msgspec
+
 from service.metrics import HOT_ROWS
 
 Row = tuple[str, bytes]
@@ -26,13 +28,22 @@ def _later(seconds: float, call: Callable[[], None]) -> object:
     return asyncio.get_running_loop().call_later(seconds, call)
 
 
+class HotRow(msgspec.Struct, frozen=True):
+    """What is told of a row: its score, halved every five seconds, and its conflicts since that was told last."""
+
+    row: Row
+    score: float
+    conflicts: int
+
+
 class _Heat:
     """Conflicts on one row, as counted at `since`, and the lane keys that met it."""
 
-    __slots__ = ("lane_keys", "score", "since")
+    __slots__ = ("lane_keys", "score", "since", "untold")
 
     def __init__(self, now: float) -> None:
         self.score = 0.0
+        self.untold = 0
         self.since = now
         self.lane_keys: set[Hashable] = set()
 
@@ -58,6 +69,7 @@ class HotRows:
         self._heats: dict[Row, _Heat] = {}  # the longest without a conflict first
         self._rows_of: dict[Hashable, set[Row]] = {}
         self._hot: set[Row] = set()  # what the gauge counts
+        self._lately: set[Row] = set()  # were hot, and have not gone cold
         self._looking = False
 
     def note(self, rows: Iterable[Row], lane_keys: Iterable[Hashable]) -> None:
@@ -71,9 +83,11 @@ class HotRows:
             heat = self._heats.pop(row, None) or _Heat(now)
             self._heats[row] = heat
             heat.score, heat.since = heat.at(now) + 1.0, now
+            heat.untold += 1
             heat.lane_keys |= lane_keys
             if heat.score >= self._threshold:
                 self._hot.add(row)
+                self._lately.add(row)
         if rows:
             for lane_key in lane_keys:
                 self._rows_of.setdefault(lane_key, set()).update(rows)
@@ -92,6 +106,21 @@ class HotRows:
         """All rows that are hot now."""
         now = self._clock()
         return [row for row in self._hot if self._is_hot(row, now)]
+
+    def report(self, most: int) -> list[HotRow]:
+        """The hottest of the rows that are hot, or were and have not gone cold; what it tells is told."""
+        if not self._lately:
+            return []
+        now = self._clock()
+        scores = {row: self._heats[row].at(now) for row in self._lately}
+        self._lately = {row for row, score in scores.items() if score >= COLD_BELOW}
+        hottest = sorted(self._lately, key=lambda row: scores[row], reverse=True)[:most]
+        return [HotRow(row, scores[row], self._told(row)) for row in hottest]
+
+    def _told(self, row: Row) -> int:
+        heat = self._heats[row]
+        conflicts, heat.untold = heat.untold, 0
+        return conflicts
 
     def _is_hot(self, row: Row, now: float) -> bool:
         return self._heats[row].at(now) >= self._threshold
@@ -130,6 +159,7 @@ class HotRows:
 
     def _forget(self, row: Row) -> None:
         self._hot.discard(row)
+        self._lately.discard(row)
         for lane_key in self._heats.pop(row).lane_keys:
             rows = self._rows_of[lane_key]
             rows.discard(row)

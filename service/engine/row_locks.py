@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
+import msgspec
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -32,12 +33,24 @@ LOCK_NAME = "holdfast:hot:{table}:{row}"
 RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 
 
+COUNTED_MOST = 1000
+
+
+class LockCounts(msgspec.Struct):
+    """Locks of one row: taken, by Redis or in the database; not granted in time; and how long Redis was waited for."""
+
+    taken: int = 0
+    timed_out: int = 0
+    wait_ms: float = 0
+
+
 class RowLocks:
     """Locks of one process. Without Redis, or while it fails, rows are handed back to be locked in the database."""
 
     def __init__(self, redis_url: str, lock_ms: int) -> None:
         self._lock_ms = lock_ms
         self._closed_until = 0.0
+        self._counts: dict[Row, LockCounts] = {}  # the longest not asked for first
         # Gone as soon as no lane holds or awaits it.
         self._lane_locks: WeakValueDictionary[Row, asyncio.Lock] = WeakValueDictionary()
         self._redis: Redis | None = None
@@ -74,15 +87,32 @@ class RowLocks:
             lock = self._lane_locks[row] = asyncio.Lock()
         return lock
 
+    def counts(self, row: Row) -> LockCounts:
+        """What has become of the row's locks since the process was started, or since it was last forgotten."""
+        return self._counts.get(row, LockCounts())
+
+    def _count(self, row: Row, seconds: float, *, taken: bool) -> None:
+        counts = self._counts[row] = self._counts.pop(row, LockCounts())
+        counts.taken += taken
+        counts.timed_out += not taken
+        counts.wait_ms += 1000 * seconds
+        if len(self._counts) > COUNTED_MOST:
+            del self._counts[next(iter(self._counts))]
+
     async def _acquire(self, rows: list[Row], token: str, held: list[str]) -> frozenset[Row]:
-        if self._redis is None or asyncio.get_running_loop().time() < self._closed_until:
+        time = asyncio.get_running_loop().time
+        if self._redis is None or time() < self._closed_until:
             HOT_ROW_LOCKS.labels("for_update", "asked").inc(len(rows))
+            for row in rows:
+                self._count(row, 0, taken=True)
             return frozenset(rows)
-        until = asyncio.get_running_loop().time() + self._lock_ms / 1000
+        until = time() + self._lock_ms / 1000
         try:
             for table, row_id in rows:
-                name = LOCK_NAME.format(table=table, row=row_id.hex())
-                if await self._wait_for(self._redis, name, token, until):
+                name, asked_at = LOCK_NAME.format(table=table, row=row_id.hex()), time()
+                granted = await self._wait_for(self._redis, name, token, until)
+                self._count((table, row_id), time() - asked_at, taken=granted)
+                if granted:
                     held.append(name)
         except (RedisError, OSError, TimeoutError) as error:
             self._break(error)

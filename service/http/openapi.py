@@ -45,6 +45,7 @@ _TAGS: Final = {
     "stock": "Countable pools: one SKU at one location",
     "reservations": "Holds of seats and stock, and what becomes of them",
     "reservation-counts": "How many reservations there are",
+    "hot-rows": "What processes fight for",
     "messages": "Every change of state, for readers that catch up",
     "idempotency-keys": "What became of a request whose answer was lost",
     "idempotency-records": "All that is known of an idempotency key",

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from service.database.store import Store
 from service.engine.batch import BatchRunner
+from service.engine.hot_row_report import HotRowReport
 from service.engine.hot_rows import HotRows
 from service.engine.lanes import Lanes
 from service.engine.row_locks import RowLocks
@@ -26,6 +27,7 @@ class CommandEngine:
         self.domain = ReservationDomain(settings.waiting_barrier_seconds)
         self.hot_rows = HotRows(settings.hot_row_conflicts)
         self._row_locks = RowLocks(settings.redis_url, settings.hot_row_lock_ms)
+        self._report = HotRowReport(store, self.hot_rows, self._row_locks)
         runner: BatchRunner[Command, StoredAnswer] = BatchRunner(
             store, self.domain, self.hot_rows, self._row_locks, settings.conflict_retries_max
         )
@@ -34,6 +36,7 @@ class CommandEngine:
 
     async def start(self) -> None:
         self._lanes.start()
+        self._report.start()
 
     async def submit(self, command: Command) -> StoredAnswer:
         """The answer of a command, after it is durable; a decided refusal is an answer, too.
@@ -58,4 +61,5 @@ class CommandEngine:
     async def drain(self) -> None:
         """Take no more commands, finish those inside, let go of Redis."""
         await self._lanes.drain()
+        await self._report.stop()
         await self._row_locks.close()

@@ -120,6 +120,7 @@ ENDPOINTS = (
     Endpoint("GET", "/v1/reservation-counts", "reservations:read"),
     Endpoint("GET", "/v1/messages", "reservations:read"),
     Endpoint("GET", "/v1/idempotency-keys", None, query=_KEY_QUERY),
+    Endpoint("GET", "/v1/hot-rows", "ops"),
     Endpoint("GET", "/v1/idempotency-records", "ops", query={"key": "k-1"}),
     Endpoint("GET", "/v1/me", None),
 )

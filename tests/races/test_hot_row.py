@@ -7,6 +7,7 @@ Rows that are not hot cost Redis nothing.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -14,7 +15,7 @@ from redis import Redis
 from tests.accounts import Account, new_account
 from tests.api.reading import held, stock_counts
 from tests.conftest import MysqlServer
-from tests.make import act, hold, put_stock
+from tests.make import act, hold, put_stock, wait_until
 from tests.races.conftest import Processes
 from tests.races.crowd import crowd
 from tests.races.databases import audit_now, mysql_database
@@ -27,6 +28,8 @@ THREADS = 30
 CALLS_EACH = 8
 ON_HAND = 100
 ROUNDS_MAX = 8
+TOLD_S = 5.0
+"""A process tells every two seconds, and for seconds after the fight."""
 
 
 class Pair:
@@ -115,6 +118,26 @@ def test_cold_traffic_costs_redis_nothing(pair: Pair) -> None:
 def test_hot_row_is_locked_by_redis_and_not_oversold(pair: Pair) -> None:
     hammer_until(pair.callers, "redis", lambda: pair.locks("redis", "granted") > 0)
     assert pair.commands()["set"] > 0
+
+
+def test_both_processes_tell_of_the_row_that_they_fight_for(pair: Pair) -> None:
+    def told() -> list[dict[str, Any]]:
+        asked = pair.callers[0].http.get("/v1/hot-rows")
+        assert asked.status_code == 200, asked.text
+        return [row for row in asked.json()["hot_rows"] if row["sku"] is not None and row["sku"].startswith("told-")]
+
+    def by_both() -> bool:
+        try:
+            wait_until(lambda: len({row["process"] for row in told() if row["locks"]}) == len(pair.services), TOLD_S)
+        except AssertionError:  # one of them lost no race, or seldom
+            return False
+        return True
+
+    hammer_until(pair.callers, "told", by_both)
+    pids = {row["process"].rpartition(":")[2] for row in told()}
+    assert pids == {str(service.process.pid) for service in pair.services}
+    assert {row["kind"] for row in told()} == {"stock"}
+    assert all(row["conflicts"] > 0 for row in told())
 
 
 def test_row_11_hot_row_whose_locks_vanish_all_the_time_is_not_oversold(pair: Pair) -> None:

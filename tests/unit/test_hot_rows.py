@@ -192,3 +192,38 @@ async def test_loop_of_a_process_brings_the_gauge_down(time: Time) -> None:
     time.now += 60
     await looked.wait()
     assert gauge() == 0
+
+
+def told(rows: HotRows, most: int = 100) -> list[tuple[Row, float, int]]:
+    return [(hot.row, round(hot.score, 1), hot.conflicts) for hot in rows.report(most)]
+
+
+def test_report_has_hot_rows_until_they_are_cold_and_each_conflict_once(rows: HotRows, time: Time) -> None:
+    conflicts(rows, 2)
+    assert told(rows) == []
+    conflicts(rows, 2)
+    assert told(rows) == [(STOCK, 4.0, 4)]
+    conflicts(rows, 1)
+    assert told(rows) == [(STOCK, 5.0, 1)]
+    time.pass_by(10)
+    assert rows.hot() == []
+    assert told(rows) == [(STOCK, 1.2, 0)]
+    time.pass_by(10)
+    assert told(rows) == []
+    conflicts(rows, 3)
+    assert told(rows) == [(STOCK, 3.0, 3)]
+
+
+def test_report_begins_with_the_hottest_and_has_no_more_than_wanted(rows: HotRows) -> None:
+    conflicts(rows, 3, SEAT)
+    conflicts(rows, 9)
+    conflicts(rows, 1, ("seats", b"seat-cold"))
+    assert [row for row, *_ in told(rows)] == [STOCK, SEAT]
+    assert [row for row, *_ in told(rows, most=1)] == [STOCK]
+
+
+def test_row_that_was_forgotten_is_not_reported(rows: HotRows, time: Time) -> None:
+    conflicts(rows, 5, SEAT)
+    time.now += 60
+    conflicts(rows, 3)
+    assert [row for row, *_ in told(rows)] == [STOCK]
