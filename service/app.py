@@ -17,7 +17,7 @@ from litestar.types import ASGIApp
 
 from service.accounts import routes as accounts
 from service.accounts.authenticate import Authenticator, Caller, Known
-from service.database.migrations import UPGRADE_COMMAND, is_current
+from service.database.revisions import UPGRADE_COMMAND, is_current
 from service.database.store import Store, open_store
 from service.http import operations, pages
 from service.http.cors import Cors

@@ -12,6 +12,7 @@ from service.cli import (
     database,
     doctor,
     holds,
+    hot,
     idempotency,
     imports,
     inventory,
@@ -20,6 +21,7 @@ from service.cli import (
     serve,
     worker,
 )
+from service.cli.output import examples
 from service.settings import PREFIX, Settings
 
 EXIT_CODES = (
@@ -72,6 +74,7 @@ def main(
 app.command("serve", epilog=settings_table())(serve.serve)
 app.command("worker")(worker.work)
 app.command("audit")(audit.audit)
+app.command("hot", epilog=examples("hot", "hot --url https://tickets.example --json"))(hot.hot)
 app.add_typer(holds.app, name="holds")
 app.add_typer(reservations.app, name="reservations")
 app.add_typer(inventory.app, name="inventory")

@@ -25,16 +25,16 @@ def upgrade(as_json: JsonOption = False) -> None:
 
 
 async def _upgrade() -> tuple[str | None, str | None]:
-    from service.database import migrations
+    from service.database import migrations, revisions
     from service.database.store import open_store
 
     settings = read_settings()
     log_warnings(settings)
     store = await open_store(settings)
     try:
-        before = await migrations.current(store)
+        before = await revisions.current(store)
         await migrations.upgrade(settings)
-        return before, await migrations.current(store)
+        return before, await revisions.current(store)
     finally:
         await store.close()
 
@@ -56,14 +56,14 @@ def current(as_json: JsonOption = False) -> None:
 
 
 async def _current() -> tuple[str | None, str]:
-    from service.database import migrations
+    from service.database import revisions
     from service.database.store import open_store
 
     settings = read_settings()
     log_warnings(settings)
     store = await open_store(settings)
     try:
-        return await migrations.current(store), migrations.head()
+        return await revisions.current(store), revisions.head()
     finally:
         await store.close()
 

@@ -41,7 +41,7 @@ def describe(error: Exception) -> Failure:
     from service.accounts.use_cases import AccountError, BadHoldTimes, BadName, UnknownScope
     from service.client.problems import HoldfastError
     from service.database.errors import StoreError
-    from service.database.migrations import MigrationError
+    from service.database.revisions import MigrationError
     from service.database.session import SessionError
     from service.imports.csv_rows import FileRefused
     from service.refusals import Overloaded, Refusal, StoreUnavailable

@@ -54,15 +54,15 @@ async def _on_store(settings: "Settings", work: "Callable[[Store], Awaitable[T]]
 
 async def require_current_schema(store: "Store") -> None:
     """Raises CommandFailed naming the command that brings the schema up to date."""
-    from service.database import migrations
+    from service.database import revisions
 
-    revision = await migrations.current(store)
-    if revision == migrations.head():
+    revision = await revisions.current(store)
+    if revision == revisions.head():
         return
     has = "no schema yet" if revision is None else f"schema revision {revision}"
     raise CommandFailed(
-        f"the database has {has}, and this version of Holdfast needs {migrations.head()}. "
-        f"Run `{migrations.UPGRADE_COMMAND}`, then try again."
+        f"the database has {has}, and this version of Holdfast needs {revisions.head()}. "
+        f"Run `{revisions.UPGRADE_COMMAND}`, then try again."
     )
 
 

@@ -42,8 +42,6 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the API until SIGTERM or Ctrl-C; requests that run then are answered first."""
-    # Alembic, behind it, logs what it loads: so it is loaded before there is a log.
-    from service.database import migrations  # noqa: F401
     from service.http.log import configure_logging
 
     settings = read_settings(host=host, port=port, workers=workers)

@@ -20,8 +20,6 @@ def work() -> None:
     """
     import uvloop
 
-    # Alembic, behind it, logs what it loads: so it is loaded before there is a log.
-    from service.database import migrations  # noqa: F401
     from service.http.log import configure_logging
 
     settings = read_settings()

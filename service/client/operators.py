@@ -5,6 +5,7 @@ from typing import Literal
 
 from service.client.calls import Call, Listing, change, read
 from service.idempotency.routes import RecordsView
+from service.reservations.hot_rows_routes import HotRowsView
 from service.reservations.releases_routes import PostReleases, ReleaseOutcomes, SeenReservation
 from service.reservations.timeline import Timeline, TimelineEntry
 from service.reservations.views import ReservationCount, ReservationView
@@ -59,3 +60,8 @@ def key_records(key: str, *, principals: Sequence[str] = ()) -> Call[RecordsView
     """All that the account knows of an idempotency key, whoever sent it: its API keys, and these."""
     query = {"key": key, "principal": list(principals) or None}
     return read("/v1/idempotency-records", RecordsView, query=query)
+
+
+def hot_rows() -> Call[HotRowsView]:
+    """The account's rows that several processes fight for now, the hottest first."""
+    return read("/v1/hot-rows", HotRowsView)

@@ -190,6 +190,7 @@ class Holdfast:
     count_reservations = _sent(operators.count_reservations)
     timeline = _listed(operators.timeline)
     key_records = _sent(operators.key_records)
+    hot_rows = _sent(operators.hot_rows)
 
 
 class AsyncHoldfast:
@@ -285,6 +286,7 @@ class AsyncHoldfast:
     count_reservations = _sent_async(operators.count_reservations)
     timeline = _listed_async(operators.timeline)
     key_records = _sent_async(operators.key_records)
+    hot_rows = _sent_async(operators.hot_rows)
 
 
 def _checked(url: str) -> str:

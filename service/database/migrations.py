@@ -12,7 +12,6 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +38,11 @@ from service.database.errors import (
     translate,
 )
 from service.database.file_lock import FileLock
+from service.database.revisions import DIRECTORY, UPGRADE_COMMAND, MigrationError, head
 from service.database.store import Store
 from service.settings import Settings
 
 log = structlog.get_logger(__name__)
-
-DIRECTORY = Path(__file__).resolve().parents[2] / "migrations"
-
-UPGRADE_COMMAND = "holdfast db upgrade"
-"""What to run where the schema is not current."""
 
 TURN = "schema_upgrade"
 """On the MySQL family a table of one row, which an upgrade keeps locked from its begin to its end.
@@ -68,16 +63,6 @@ ATTEMPTS = 40
 RACES = MYSQL_CONFLICTS | MYSQL_DUPLICATES | {1050, 1061, 1684}
 """Codes that say another upgrade was first: table exists, index exists, table is being altered."""
 
-SQL_HAS_VERSIONS = {
-    "sqlite": "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'",
-    "mysql": "SELECT COUNT(*) FROM information_schema.tables "
-    "WHERE table_schema = DATABASE() AND table_name = 'alembic_version'",
-}
-
-
-class MigrationError(RuntimeError):
-    """The schema cannot be upgraded; the message says why and what to do."""
-
 
 async def upgrade(settings: Settings) -> None:
     """Bring the database to the newest revision, if it is not there already. Raises MigrationError, StoreError."""
@@ -94,28 +79,6 @@ async def upgrade(settings: Settings) -> None:
         else:
             return
     raise MigrationError(f"another upgrade of this database is running and does not end; run `{UPGRADE_COMMAND}` again")
-
-
-async def current(store: Store) -> str | None:
-    """The database's revision; None where it has no schema yet."""
-    async with store.read() as reader:
-        if not (await reader.rows(SQL_HAS_VERSIONS[store.dialect.name]))[0][0]:
-            return None
-        found = await reader.rows("SELECT version_num FROM alembic_version")
-    return str(found[0][0]) if found else None
-
-
-async def is_current(store: Store) -> bool:
-    return await current(store) == head()
-
-
-@lru_cache(maxsize=1)
-def head() -> str:
-    """The newest revision that this version of the service knows."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
-    if newest is None:
-        raise MigrationError(f"there are no revisions in {DIRECTORY}")
-    return newest
 
 
 def is_known(revision: str) -> bool:

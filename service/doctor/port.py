@@ -5,7 +5,7 @@ import socket
 
 import httpx
 
-from service.database.migrations import UPGRADE_COMMAND
+from service.database.revisions import UPGRADE_COMMAND
 from service.doctor.findings import Finding, ok, warning, wrong
 from service.doctor.patient import Patient
 from service.settings import PREFIX, Settings

@@ -11,7 +11,8 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from service.doctor.findings import Finding, ok, told, warning, wrong
 from service.doctor.patient import Patient
-from service.engine.row_locks import LOCK_NAME, RELEASE, TIMEOUT_SECONDS
+from service.engine.redis_locks import RELEASE, TIMEOUT_SECONDS
+from service.engine.row_locks import LOCK_NAME
 from service.settings import PREFIX
 
 URL = f"{PREFIX}REDIS_URL"

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from service.database import migrations
+from service.database import migrations, revisions
 from service.doctor.findings import Finding, ok, warning, wrong
 from service.doctor.patient import Patient
 
@@ -12,17 +12,17 @@ ADDED: Final = ("remove table", "remove index", "remove column", "remove constra
 
 
 async def revision(patient: Patient) -> Finding:
-    found, newest = await migrations.current(patient.store), migrations.head()
+    found, newest = await revisions.current(patient.store), revisions.head()
     if found == newest:
         return ok(f"revision {found}, the newest")
     if found is None:
-        return wrong(f"no schema yet; the newest revision is {newest}", migrations.UPGRADE_COMMAND)
+        return wrong(f"no schema yet; the newest revision is {newest}", revisions.UPGRADE_COMMAND)
     if not migrations.is_known(found):
         return wrong(
             f"revision {found}, which this version of Holdfast does not know (its newest is {newest})",
             "install the version of Holdfast that made it, or a newer one",
         )
-    return wrong(f"revision {found}; the newest is {newest}", migrations.UPGRADE_COMMAND)
+    return wrong(f"revision {found}; the newest is {newest}", revisions.UPGRADE_COMMAND)
 
 
 async def drift(patient: Patient) -> Finding:

@@ -10,30 +10,30 @@ import random
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from service.engine.hot_rows import Row
 from service.metrics import HOT_ROW_LOCKS
 
+if TYPE_CHECKING:
+    from service.engine.redis_locks import RedisLocks
+
 log = structlog.get_logger(__name__)
 
-TIMEOUT_SECONDS = 0.1
 BREAK_SECONDS = 2.0
 """After a failure Redis is left alone this long: an outage must not cost every batch a time-out."""
 
 LOCK_NAME = "holdfast:hot:{table}:{row}"
 
-RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
-
-
 COUNTED_MOST = 1000
+
+
+class RedisLost(Exception):
+    """Redis did not answer, not in time, or with an error. The message is what kind of error."""
 
 
 class LockCounts(msgspec.Struct):
@@ -42,6 +42,12 @@ class LockCounts(msgspec.Struct):
     taken: int = 0
     timed_out: int = 0
     wait_ms: float = 0
+
+
+def _redis_locks(url: str) -> "RedisLocks":
+    from service.engine.redis_locks import RedisLocks  # noqa: PLC0415 - costs every start more than its use
+
+    return RedisLocks(url)
 
 
 class RowLocks:
@@ -53,15 +59,7 @@ class RowLocks:
         self._counts: dict[Row, LockCounts] = {}  # the longest not asked for first
         # Gone as soon as no lane holds or awaits it.
         self._lane_locks: WeakValueDictionary[Row, asyncio.Lock] = WeakValueDictionary()
-        self._redis: Redis | None = None
-        if redis_url:
-            self._redis = Redis.from_url(
-                redis_url,
-                socket_timeout=TIMEOUT_SECONDS,
-                socket_connect_timeout=TIMEOUT_SECONDS,
-                # The default retries ten times: an outage would stall requests and could double a command.
-                retry=Retry(NoBackoff(), 0),
-            )
+        self._redis = _redis_locks(redis_url) if redis_url else None
 
     @asynccontextmanager
     async def hold(self, rows: frozenset[Row]) -> AsyncIterator[frozenset[Row]]:
@@ -114,15 +112,15 @@ class RowLocks:
                 self._count((table, row_id), time() - asked_at, taken=granted)
                 if granted:
                     held.append(name)
-        except (RedisError, OSError, TimeoutError) as error:
+        except RedisLost as error:
             self._break(error)
             return frozenset(rows)
         return frozenset()
 
-    async def _wait_for(self, redis: Redis, name: str, token: str, until: float) -> bool:
+    async def _wait_for(self, redis: "RedisLocks", name: str, token: str, until: float) -> bool:
         """Whether the lock was granted in time; without it the batch goes on, and its versions decide."""
         while True:
-            if await redis.set(name, token, nx=True, px=self._lock_ms):
+            if await redis.take(name, token, self._lock_ms):
                 HOT_ROW_LOCKS.labels("redis", "granted").inc()
                 return True
             if asyncio.get_running_loop().time() >= until:
@@ -134,15 +132,15 @@ class RowLocks:
         if self._redis is None:
             return
         try:
-            await self._redis.eval(RELEASE, 1, name, token)
-        except (RedisError, OSError, TimeoutError) as error:  # it expires by itself
+            await self._redis.release(name, token)
+        except RedisLost as error:  # it expires by itself
             self._break(error)
 
-    def _break(self, error: BaseException) -> None:
+    def _break(self, error: RedisLost) -> None:
         HOT_ROW_LOCKS.labels("redis", "failed").inc()
         self._closed_until = asyncio.get_running_loop().time() + BREAK_SECONDS
-        log.warning("redis_left_alone", error=type(error).__name__, seconds=BREAK_SECONDS)
+        log.warning("redis_left_alone", error=str(error), seconds=BREAK_SECONDS)
 
     async def close(self) -> None:
         if self._redis is not None:
-            await self._redis.aclose()
+            await self._redis.close()

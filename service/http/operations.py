@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.clock import now_ms
-from service.database.migrations import is_current
+from service.database.revisions import is_current
 from service.http.endpoint import Call, Endpoint, stored
 from service.http.message import Answer
 from service.http.routing import services_of

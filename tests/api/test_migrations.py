@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
+from alembic.script import ScriptDirectory
 
-from service.database import migrations
+from service.database import migrations, revisions
 from service.database.store import Store, open_store
 from service.demo.ports import free_port
 from service.ids import new_id
@@ -17,7 +18,7 @@ from tests.process import make_directory, remove_directory
 from tests.running import run_cli
 from tests.servers import MysqlServer
 
-NEWEST = migrations.head()
+NEWEST = revisions.head()
 COUNTING = "ix_seats__event_id_section_category_id_state"
 
 
@@ -44,9 +45,17 @@ async def test_migrated_schema_is_exactly_the_declared_tables(store_url: str) ->
     store = await open_store(settings_of(store_url))
     try:
         assert await migrations.check(store) == []
-        assert await migrations.is_current(store)
+        assert await revisions.is_current(store)
     finally:
         await store.close()
+
+
+def test_newest_revision_by_the_files_is_the_newest_by_their_chain() -> None:
+    scripts = ScriptDirectory(str(revisions.DIRECTORY))
+    assert scripts.get_current_head() == NEWEST
+    assert {script.revision for script in scripts.walk_revisions()} == {
+        path.name.partition("_")[0] for path in (revisions.DIRECTORY / "versions").glob("*.py")
+    }
 
 
 DRIFTS = [
@@ -73,11 +82,11 @@ async def test_upgrade_of_an_empty_database_is_done_once(empty_url: str) -> None
     settings = settings_of(empty_url)
     store = await open_store(settings)
     try:
-        assert await migrations.current(store) is None
+        assert await revisions.current(store) is None
         await migrations.upgrade(settings)
-        assert await migrations.current(store) == NEWEST
+        assert await revisions.current(store) == NEWEST
         await migrations.upgrade(settings)
-        assert await migrations.current(store) == NEWEST
+        assert await revisions.current(store) == NEWEST
         async with store.read() as reader:
             assert [row[0] for row in await reader.rows("SELECT id FROM outbox_sequencer")] == [1]
     finally:
@@ -93,7 +102,7 @@ async def test_upgrade_that_was_interrupted_is_continued(empty_url: str) -> None
         for statement in ("DELETE FROM alembic_version", "DROP TABLE outbox", "DELETE FROM outbox_sequencer"):
             await change(store, statement)
         await migrations.upgrade(settings)
-        assert await migrations.current(store) == NEWEST
+        assert await revisions.current(store) == NEWEST
         assert await migrations.check(store) == []
         async with store.read() as reader:
             assert len(await reader.rows("SELECT id FROM outbox_sequencer")) == 1
@@ -113,7 +122,7 @@ async def test_upgrade_of_the_first_revision_changes_its_index(empty_url: str) -
         ):
             await change(store, statement)
         await migrations.upgrade(settings)
-        assert await migrations.current(store) == NEWEST
+        assert await revisions.current(store) == NEWEST
         assert await migrations.check(store) == []
     finally:
         await store.close()
@@ -164,7 +173,7 @@ async def test_revision_of_a_newer_version_is_refused(empty_url: str) -> None:
         await change(store, "UPDATE alembic_version SET version_num = '9999'")
         with pytest.raises(migrations.MigrationError, match="9999"):
             await migrations.upgrade(settings)
-        assert await migrations.current(store) == "9999"
+        assert await revisions.current(store) == "9999"
     finally:
         await store.close()
 

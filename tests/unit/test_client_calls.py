@@ -95,6 +95,7 @@ EVERY: tuple[AnyCall | Listing[Any, Any], ...] = (
     ),
     operators.timeline(REFERENCE, page_size=10),
     operators.key_records("order-9001", principals=["operator:ann"]),
+    operators.hot_rows(),
 )
 
 
