@@ -18,6 +18,7 @@ from service.cli import (
     keys,
     reservations,
     serve,
+    top,
     worker,
 )
 from service.settings import PREFIX, Settings
@@ -75,6 +76,7 @@ app.command("audit")(audit.audit)
 app.add_typer(holds.app, name="holds")
 app.add_typer(reservations.app, name="reservations")
 app.add_typer(inventory.app, name="inventory")
+app.command("top")(top.top)
 app.command("doctor")(doctor.doctor)
 app.add_typer(database.app, name="db")
 app.add_typer(accounts.app, name="accounts")
