@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from tests.process import free_port
+from service.demo.ports import free_port
 from tests.running import run_cli
 
 

@@ -171,7 +171,7 @@ async def _asking(where: Where) -> AsyncIterator[AskHolds]:
     async with AsyncExitStack() as stack:
         desk: Desk | None = None
         note = "not known: with --url an API key is needed (--key)"
-        if where.url is None or where.key is not None:
+        if where.url is None or where.api_key is not None:
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     desk = await stack.enter_async_context(open_desk(where))

@@ -16,12 +16,12 @@ from sqlalchemy import make_url
 
 from service.accounts.use_cases import create_account
 from service.database.store import Store
+from service.demo.ports import free_port
 from service.doctor.checks import diagnose
 from tests.accounts import Account, on_store
 from tests.api.rewriting_proxy import rewriting_proxy
 from tests.conftest import NewStore
 from tests.doctored import Doctored, doctored
-from tests.process import free_port
 from tests.races.databases import StoreName
 from tests.running import RunningService, run_cli
 from tests.servers import MysqlServer, RedisServer
@@ -268,7 +268,7 @@ def stranger() -> Iterator[str]:
 
 
 def outside(url: str, key: str | None = None) -> Doctored:
-    return doctored("--url", url, *(() if key is None else ("--key", key)))
+    return doctored("--url", url, env={} if key is None else {"HOLDFAST_API_KEY": key})
 
 
 def test_server_behind_a_url_is_looked_at_from_outside(service: RunningService, account: Account) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from service.demo.ports import free_port
 from tests.accounts import Account, new_account
 from tests.make import hold, put_stock
 from tests.polling import wait_until
-from tests.process import ChildProcess, free_port
+from tests.process import ChildProcess
 from tests.running import ROOT, RunningService, run_cli, service_environment, start_service
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
