@@ -19,6 +19,7 @@ from service.cli import (
     keys,
     reservations,
     serve,
+    top,
     worker,
 )
 from service.cli.output import examples
@@ -78,6 +79,7 @@ app.command("hot", epilog=examples("hot", "hot --url https://tickets.example --j
 app.add_typer(holds.app, name="holds")
 app.add_typer(reservations.app, name="reservations")
 app.add_typer(inventory.app, name="inventory")
+app.command("top")(top.top)
 app.command("doctor")(doctor.doctor)
 app.add_typer(database.app, name="db")
 app.add_typer(accounts.app, name="accounts")

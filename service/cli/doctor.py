@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.desk import KEY_VARIABLE, URL_VARIABLE
 from service.cli.failures import CommandFailed, ExitCode
 from service.cli.output import JsonOption, print_json, print_line
 from service.cli.running import log_warnings
@@ -24,9 +25,20 @@ STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red", "not_looked_a
 def doctor(
     url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Look from outside at the Holdfast behind this URL, and at no more."),
+        typer.Option(
+            metavar="URL",
+            envvar=URL_VARIABLE,
+            help="Look from outside at the Holdfast behind this URL, and at no more.",
+        ),
     ] = None,
-    key: Annotated[str | None, typer.Option(metavar="KEY", help="With --url: an API key to try.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            envvar=KEY_VARIABLE,
+            help="With --url: an API key to try; better in the variable, since others see options.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look at settings, database, schema, permissions, Redis, clocks, host and worker; say what mends what is wrong.
@@ -35,7 +47,7 @@ def doctor(
     warnings); 1: something is; 2: a setting is wrong; 3: the database,
     or the server behind --url, cannot be reached.
     """
-    if key is not None and url is None:
+    if key is not None and url is None and KEY_VARIABLE not in os.environ:
         raise CommandFailed("--key is for a server behind --url; say which one.", ExitCode.USAGE)
     diagnosis = _diagnose(url, key)
     if as_json:

@@ -270,7 +270,19 @@ def test_what_does_not_exist_is_named(shell: Shell, arguments: tuple[str, ...], 
 def test_help_shows_every_command_and_the_exit_codes() -> None:
     done = run_cli("--help", env={"COLUMNS": "200"})
     assert done.returncode == 0
-    for command in ("serve", "worker", "audit", "doctor", "demo", "db", "accounts", "keys", "idempotency", "import"):
+    for command in (
+        "serve",
+        "worker",
+        "audit",
+        "top",
+        "doctor",
+        "demo",
+        "db",
+        "accounts",
+        "keys",
+        "idempotency",
+        "import",
+    ):
         assert f" {command} " in done.stdout
     assert "Exit codes: 0 done; 1 findings" in done.stdout
 

@@ -268,7 +268,7 @@ def stranger() -> Iterator[str]:
 
 
 def outside(url: str, key: str | None = None) -> Doctored:
-    return doctored("--url", url, *(() if key is None else ("--key", key)))
+    return doctored("--url", url, env={} if key is None else {"HOLDFAST_API_KEY": key})
 
 
 def test_server_behind_a_url_is_looked_at_from_outside(service: RunningService, account: Account) -> None:
