@@ -1,7 +1,7 @@
 """`holdfast demo` and `holdfast demo mobile`: the main job before the user's eyes; `service/demo` is all of it."""
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -10,7 +10,7 @@ from service.cli.failures import CommandFailed, ExitCode
 from service.cli.output import JsonOption
 from service.cli.running import log_warnings
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)
@@ -60,8 +60,3 @@ def _show(run: Callable[[], int]) -> None:
     except DemoFailed as error:
         raise CommandFailed(str(error), ExitCode.USAGE if isinstance(error, Busy) else ExitCode.REFUSED) from error
     raise typer.Exit(code)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run it with these arguments, and exit."""
-    app(args=list(arguments), prog_name="holdfast demo")
