@@ -1,5 +1,4 @@
 """The tree of commands. A group's module holds its commands; here they only get their places."""
-# ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, get_type_hints
@@ -10,6 +9,7 @@ from service.cli import (
     accounts,
     audit,
     database,
+    demo,
     doctor,
     holds,
     hot,
@@ -86,11 +86,4 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(idempotency.app, name="idempotency")
 app.add_typer(imports.app, name="import")
-
-
-@app.command("demo", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def demo(context: typer.Context) -> None:
-    """The main job before your eyes: a real venue, 200 impatient customers, the auditor's verdict."""
-    from service.cli.demo import main as run_demo
-
-    run_demo(context.args)
+app.add_typer(demo.app, name="demo")

@@ -1,19 +1,21 @@
-"""`holdfast demo`: the service's main job before the user's eyes; `service/demo` is all of it."""
+"""`holdfast demo` and `holdfast demo mobile`: the main job before the user's eyes; `service/demo` is all of it."""
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from service.cli.failures import CommandFailed, ExitCode
+from service.cli.output import JsonOption
 from service.cli.running import log_warnings
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer()
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def demo(
+    context: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the server.")] = 8000,
     end: Annotated[bool, typer.Option("--exit", help="End with the verdict, instead of serving on.")] = False,
 ) -> None:
@@ -26,18 +28,35 @@ def demo(
     Exit code 1 if the audit finds anything, or any customer was told
     something untrue.
     """
-    from service.demo.place import Busy, DemoFailed
     from service.demo.run import run
+
+    if context.invoked_subcommand is None:
+        _show(lambda: run(port, stay=not end))
+
+
+@app.command()
+def mobile(json: JsonOption = False) -> None:
+    """Watch one phone book exactly once over a network that cuts.
+
+    Real processes: a server on var/demo.sqlite3, a network that refuses,
+    cuts and delays, and a phone with a durable queue, which is killed
+    with SIGKILL at the worst moments and started again. Prints who did
+    what and when, then the proof. Ends by itself, in about 15 seconds.
+
+    Exit code 1 if anything was booked twice, lost, or told untruly.
+    """
+    from service.demo.mobile.run import run
+
+    _show(lambda: run(as_json=json))
+
+
+def _show(run: Callable[[], int]) -> None:
+    from service.demo.place import Busy, DemoFailed
     from service.demo.server import settings
 
     log_warnings(settings())
     try:
-        code = run(port, stay=not end)
+        code = run()
     except DemoFailed as error:
         raise CommandFailed(str(error), ExitCode.USAGE if isinstance(error, Busy) else ExitCode.REFUSED) from error
     raise typer.Exit(code)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Run it with these arguments, and exit."""
-    app(args=list(arguments), prog_name="holdfast demo")

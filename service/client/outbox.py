@@ -27,6 +27,7 @@ Holdfast.
 
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -80,6 +81,7 @@ class Outbox:
     def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
         self._file = OutboxFile(Path(path))
         self._clock = clock
+        self._known: weakref.ref[Holdfast] | None = None
 
     def add(self, call: AnyCall) -> str:
         """The call's key; the call is on the disk. The same call again, as after a crash, changes nothing.
@@ -105,12 +107,9 @@ class Outbox:
         answered: list[str] = []
         with self._file.sending(wait=wait):
             self._file.note_clock(self._clock(), min(CLOCK_TOLERANCE_S, self.retention_s * (1 - OLD) / 2))
-            is_known = False
             while (entry := self._file.first_waiting()) is not None:
                 try:
-                    if not is_known:
-                        self._require_owner(client)
-                        is_known = True
+                    self._require_owner(client)
                     if self._send(client, entry):
                         answered.append(entry.key)
                 except HoldfastError as error:
@@ -178,11 +177,15 @@ class Outbox:
         return entry
 
     def _require_owner(self, client: Holdfast) -> None:
+        """Asks once for each client: its API key stays."""
+        if self._known is not None and self._known() is client:
+            return
         me = client.me()
         caller = f"{me.account}, API key {me.key_name}"
         owner = self._file.keep_first("owner", caller)
         if owner != caller:
             raise WrongCaller(f"this outbox belongs to account {owner}; this client calls for account {caller}")
+        self._known = weakref.ref(client)
 
     def _send(self, client: Holdfast, entry: Entry) -> bool:
         """Whether it is answered. Raises what stops the sending."""

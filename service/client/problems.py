@@ -25,6 +25,7 @@
             StoreUnavailable            retry_after_s
             Internal
             UnknownProblem              not the service's own words, as of a proxy before it, or of a later version
+        OutboxError                 the outbox or its file cannot do what it was asked; outbox.py has its kinds
 
 The classes and their facts are those of api.md's table of problems; a test compares them with `service/problems.py`.
 """

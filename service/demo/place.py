@@ -2,6 +2,7 @@
 
 demo.sqlite3     the database; kept, so that what a user booked and the keys of earlier runs stay good
 demo.log         the server's log of the last run
+demo.outbox      what the phone of the last `holdfast demo mobile` has kept
 demo.running     locked for as long as a demonstration or its server lives; says who that is
 """
 
@@ -15,6 +16,7 @@ from typing import Final
 DIRECTORY: Final = Path("var")
 DATABASE: Final = DIRECTORY / "demo.sqlite3"
 LOG: Final = DIRECTORY / "demo.log"
+OUTBOX: Final = DIRECTORY / "demo.outbox"
 RUNNING: Final = DIRECTORY / "demo.running"
 
 DATABASE_URL: Final = f"sqlite+aiosqlite:///{DATABASE.as_posix()}"

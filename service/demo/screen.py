@@ -21,6 +21,8 @@ SECONDS_BETWEEN_LINES: Final = 1.0
 """How often a pipe is told how far something is."""
 
 LABEL_WIDTH: Final = 10
+COLOURS: Final = {"phone": "bold cyan", "network": "bold yellow", "service": "bold green"}
+"""Of those who appear in a timeline."""
 
 
 class Screen:
@@ -44,6 +46,15 @@ class Screen:
 
     def verdict(self, text: str, *, good: bool) -> None:
         self._console.print(Text(f"  {text}", style="bold green" if good else "bold red"))
+
+    def moment(self, at_s: float, who: str, what: str) -> None:
+        """A line of a timeline: when, who, and what happened to them."""
+        row = Table.grid(padding=(0, 2))
+        row.add_column(width=7, justify="right", style="dim")
+        row.add_column(width=max(map(len, COLOURS)), style=COLOURS.get(who, "default"))
+        row.add_column()
+        row.add_row(Text(f"{at_s:.1f} s"), Text(who), Text(what))
+        self._console.print(row, soft_wrap=False)
 
     def numbers(self, rows: Sequence[tuple[str, str, str]]) -> None:
         """What was counted, how many, and what that means."""

@@ -140,19 +140,22 @@ def started(port: int, lock: Lock) -> Iterator[Server]:
                 _end(process)
 
 
-def _start(port: int, lock: Lock) -> "subprocess.Popen[bytes]":
-    # The very code that runs here, wherever it came from; a folder `service` in the user's directory is none of ours.
+def environment() -> dict[str, str]:
+    """For a process of the demonstration: the very code that runs here, wherever it came from, and no settings."""
+    # A folder `service` in the user's directory is none of ours.
     code = str(Path(service.__file__).resolve().parents[1])
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))
-    environment[f"{PREFIX}DATABASE_URL"] = DATABASE_URL
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH")]))}
+
+
+def _start(port: int, lock: Lock) -> "subprocess.Popen[bytes]":
     with LOG.open("wb") as log:
         return subprocess.Popen(  # noqa: S603 - our own command line
             [sys.executable, "-P", "-m", "service", "serve", "--host", HOST, "--port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env={**environment(), f"{PREFIX}DATABASE_URL": DATABASE_URL},
             pass_fds=(lock.descriptor,),
         )
 

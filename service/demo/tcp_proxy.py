@@ -127,6 +127,7 @@ class TcpProxy:
 
     def __init__(self, port: int, host: str = HOST) -> None:
         self._upstream = (host, port)
+        self.host = HOST
         self.port = free_port()
         self._swallow: set[Direction] = set()
         self._delay_s: dict[Direction, float] = {}
@@ -203,6 +204,10 @@ class TcpProxy:
     def refuse(self) -> None:
         """Nobody listens any more; connections that exist go on."""
         self._run(self._stop_listening())
+
+    def listen(self) -> None:
+        """The end of `refuse`; orders stay."""
+        self._run(self._listen())
 
     def heal(self) -> None:
         """Listens and passes everything on again. What was swallowed is lost."""

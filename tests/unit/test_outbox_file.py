@@ -219,3 +219,24 @@ def test_clock_that_has_gone_back_makes_what_was_sent_old(tmp_path: Path) -> Non
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     Outbox(tmp_path / "box")
     assert (tmp_path / "box").stat().st_mode & 0o777 == 0o600
+
+
+def test_many_threads_use_one_file_at_once(tmp_path: Path) -> None:
+    failures: list[OutboxError] = []
+
+    def use(number: int) -> None:
+        file = OutboxFile(tmp_path / "box")
+        try:
+            for turn in range(10):
+                file.note_clock(1000.0, 60)  # reads, and then writes
+                file.add(calls.hold(UNIT, key=f"{number}-{turn}"), 1000.0)
+        except OutboxError as error:
+            failures.append(error)
+
+    threads = [Thread(target=use, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sorted(keys(Outbox(tmp_path / "box"))) == sorted(f"{n}-{turn}" for n in range(6) for turn in range(10))
