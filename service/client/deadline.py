@@ -80,7 +80,7 @@ class _BoundedBackend:
 def bounded(client: httpx.Client) -> Deadline:
     """The deadline that all of the client's connections keep from now on."""
     deadline = Deadline()
-    # No option of httpx leads there. Where a release of it has other names, test_client_cuts.py says so.
+    # No option of httpx leads there. Where a release of it has other names, test_client_garbage.py says so.
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
         if isinstance(transport, httpx.HTTPTransport):
             pool: Any = transport._pool  # noqa: SLF001

@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from service.cli.commands import app
+from service.cli.desk import KEY_VARIABLE, URL_VARIABLE
 from service.settings import PREFIX, Settings
 from tests.house.tree import ROOT, documents, project_files, python_files, shown
 
@@ -110,6 +111,7 @@ def misused(words: list[str]) -> str | None:
 
 def test_settings_that_are_named_exist() -> None:
     known = {f"{PREFIX}{field.name.upper()}" for field in msgspec.structs.fields(Settings)}
+    known |= {URL_VARIABLE, KEY_VARIABLE}  # of the operator's commands, where they work against an API
     named = {
         (shown(path), name)
         for path in project_files()
