@@ -72,18 +72,21 @@ def main(
     pass
 
 
-app.command("serve", epilog=settings_table())(serve.serve)
-app.command("worker")(worker.work)
-app.command("audit")(audit.audit)
-app.command("hot", epilog=examples("hot", "hot --url https://tickets.example --json"))(hot.hot)
-app.add_typer(holds.app, name="holds")
-app.add_typer(reservations.app, name="reservations")
-app.add_typer(inventory.app, name="inventory")
-app.command("top")(top.top)
-app.command("doctor")(doctor.doctor)
-app.add_typer(database.app, name="db")
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(keys.app, name="keys")
-app.add_typer(idempotency.app, name="idempotency")
-app.add_typer(imports.app, name="import")
-app.add_typer(demo.app, name="demo")
+RUN, OPERATE, CHECK, SET_UP = "Run it", "Look and act", "What is wrong, what goes on", "Set it up"
+"""The parts of `holdfast --help`."""
+
+app.command("serve", epilog=settings_table(), rich_help_panel=RUN)(serve.serve)
+app.command("worker", rich_help_panel=RUN)(worker.work)
+app.add_typer(demo.app, name="demo", rich_help_panel=RUN)
+app.add_typer(holds.app, name="holds", rich_help_panel=OPERATE)
+app.add_typer(reservations.app, name="reservations", rich_help_panel=OPERATE)
+app.add_typer(inventory.app, name="inventory", rich_help_panel=OPERATE)
+app.add_typer(idempotency.app, name="idempotency", rich_help_panel=OPERATE)
+app.command("doctor", rich_help_panel=CHECK)(doctor.doctor)
+app.command("audit", rich_help_panel=CHECK)(audit.audit)
+app.command("top", rich_help_panel=CHECK)(top.top)
+app.command("hot", epilog=examples("hot", "hot --url https://tickets.example --json"), rich_help_panel=CHECK)(hot.hot)
+app.add_typer(database.app, name="db", rich_help_panel=SET_UP)
+app.add_typer(accounts.app, name="accounts", rich_help_panel=SET_UP)
+app.add_typer(keys.app, name="keys", rich_help_panel=SET_UP)
+app.add_typer(imports.app, name="import", rich_help_panel=SET_UP)
