@@ -12,7 +12,10 @@ The path of one request, file by file:
 8. `reservations/decide/`    pure: snapshot and commands in, outcomes and changes out
 9. `reservations/write.py`   guarded UPDATEs, then INSERTs; COMMIT; the outcomes go to their waiting requests
 
+Whoever calls from outside: `client/`, for apps; `cli/desk.py`, for operators, which is that client on an app of the
+command's own process or against a URL. What is wrong around a service, `doctor/` looks at.
+
 Layers, each calling only those below it:
-`app`, `cli`, `worker` > routes > `command_engine`, use cases > queries and the decision > `engine`, `idempotency` >
+`cli` > `app`, `client`, `worker` > routes > `command_engine`, use cases > queries and the decision > `engine`, `idempotency` >
 `database` > `ids`, `clock`, `names`, `refusals`, `settings`.
 """
