@@ -49,8 +49,8 @@ def test_only_records_past_their_time_are_purged_and_nobody_is_taken_by_surprise
         return done.stdout if code == 0 else done.stderr
 
     assert json.loads(purge("--dry-run", "--json")) == {"due": PAST, "purged": 0, "dry_run": True}
-    assert "1,203 records would be deleted. Say --yes" in purge(code=2)
-    assert "Say --yes" in purge("--json", code=2)
+    assert "Delete 1,203 records that are past their time? Nobody can be asked here: say --yes" in purge(code=2)
+    assert "say --yes" in purge("--json", code=2)
     assert on_store(url, count_records) == PAST + KEPT
     assert json.loads(purge("--yes", "--json")) == {"due": PAST, "purged": PAST, "dry_run": False}
     assert on_store(url, count_records) == KEPT
