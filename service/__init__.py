@@ -16,6 +16,6 @@ Whoever calls from outside: `client/`, for apps; `cli/desk.py`, for operators, w
 command's own process or against a URL. What is wrong around a service, `doctor/` looks at.
 
 Layers, each calling only those below it:
-`cli` > `app`, `client`, `worker` > routes > `command_engine`, use cases > queries and the decision > `engine`, `idempotency` >
-`database` > `ids`, `clock`, `names`, `refusals`, `settings`.
+`cli` > `app`, `client`, `worker` > routes > `command_engine`, use cases > queries and the decision > `engine`,
+`idempotency` > `database` > `ids`, `clock`, `names`, `refusals`, `settings`.
 """

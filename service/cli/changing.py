@@ -59,7 +59,7 @@ def operator(given: str | None) -> str:
                 "your login name is unknown here: say who you are with --as NAME.", ExitCode.USAGE
             ) from None
     kept = _kept(name, HolderName)
-    if kept is None:
+    if kept is None or not kept.strip():
         raise CommandFailed(
             f"--as takes 1 to 60 characters, none of them a control character, and not {name!r}.", ExitCode.USAGE
         )

@@ -89,7 +89,7 @@ def _answer_message(error: "HoldfastError") -> tuple[str, ExitCode]:
             )
             message = f"the API key lacks the scope {error.scope}: {advice}."
         case problems.InvalidRequest():
-            told = "; ".join(f"{each.path.strip('$./?')} {each.message}" for each in error.errors)
+            told = "; ".join(_told(each.path.strip("$./?"), each.message) for each in error.errors)
             message = f"{told}. Correct it and try again."
         case problems.StoreUnavailable() | problems.Overloaded() | problems.RateLimited() | problems.Internal():
             message, exit_code = f"{error} Nothing is known to have happened; try again.", ExitCode.STORE
@@ -98,6 +98,11 @@ def _answer_message(error: "HoldfastError") -> tuple[str, ExitCode]:
         case _:
             message, exit_code = f"refused: {getattr(error, 'detail', error)}", ExitCode.REFUSED
     return message, exit_code
+
+
+def _told(name: str, message: str) -> str:
+    """What is wrong with an argument; a message that is a sentence of its own is left as it is."""
+    return message if message.startswith(("a reference", "its last symbol")) else f"{name} {message}"
 
 
 def _store_message(error: Exception) -> str:

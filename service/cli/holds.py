@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from service.reservations.states import State
     from service.reservations.views import ReservationView
 
-app = typer.Typer(help="Look at holds, release them, give one more time.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at holds, release them, give one more time.",
+    epilog=examples("holds list --stale", "holds release --stale --dry-run", "holds release --stale --reason '…'"),
+    no_args_is_help=True,
+)
 
 NAMED: Final = 10
 """Holds that a dry run shows."""
@@ -51,7 +55,7 @@ def list_holds(
         print_json({"as_of": found.as_of, "count": found.count, "exact": found.exact, "holds": shown})
         return
     if not shown:
-        print_line("There is no such hold.")
+        print_line("No hold is like that.")
         return
     print_holds(shown, found.as_of)
     left_out = "" if len(shown) == found.count else f", of which {len(shown):,} are shown (--limit)"
@@ -122,10 +126,11 @@ def release(
         if manner.dry_run:
             released.first = await _first(desk, found, released.matched)
             released.as_of = found.as_of
-            released.told = f"{released.matched:,} of {found.how_many} of {desk.place}"
+            released.told = f"{_counted(found, released.matched)} of {desk.place}"
             return
+        released.told = f" of {desk.place} as {desk.actor}"
         if released.matched > 1:
-            ask(f"Release {released.matched:,} of {found.how_many} of {desk.place} as {desk.actor}?", yes=manner.yes)
+            ask(f"Release {_counted(found, released.matched)} of {desk.place} as {desk.actor}?", yes=manner.yes)
         with progress("releasing", released.matched if released.exact else None) as on_progress:
             await release_pages(
                 desk,
@@ -144,6 +149,13 @@ def release(
     _tell(released, as_json=as_json)
     if released.interrupted:
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _counted(found: Found, matched: int) -> str:
+    """How many, and how many of them somebody may be paying for now."""
+    told = found.how_many if matched == found.count else f"{matched:,} of {found.how_many}"
+    live = f"{found.live:,} LIVE: their customers lose them" if found.live else "none of them live"
+    return f"{told} ({found.stale:,} stale, {live})"
 
 
 class Released(msgspec.Struct):
@@ -183,12 +195,15 @@ def _tell(released: Released, *, as_json: bool) -> None:
     elif released.interrupted:
         print_line(f"Interrupted. {tally.words()} The same command goes on from here.")
     elif not released.matched:
-        print_line("There is no such hold: nothing to release.")
+        print_line("No hold is like that: nothing to release.")
     elif released.dry_run:
         print_holds(released.first, released.as_of)
-        print_line(f"Would release {released.told}, the first of them above (dry run: nothing was done).")
+        more = (
+            f", the first {NAMED} of them above (`holdfast holds list` shows all)" if released.matched > NAMED else ""
+        )
+        print_line(f"Would release {released.told}{more} (dry run: nothing was done).")
     else:
-        print_line(tally.words())
+        print_line(tally.words(released.told))
 
 
 def _release_named(where: Where, references: list[str], manner: Manner, *, as_json: bool) -> None:
@@ -233,22 +248,19 @@ def extend(
     reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a hold last so long from now: never shorter than it does, and at most what its event allows."""
-    from service.cli.acting import act
+    """Let a hold end SPAN from now.
 
-    seconds = parse_duration(span, "--for")
-    why = checked_reason(reason)
+    It never gets shorter, and never ends later than the maximum of its
+    event (`holdfast inventory show EVENT`) after it was made. Exit 1 if
+    it ends sooner than you asked for.
+    """
+    from service.cli.extending import Extension, extend_hold
 
-    def told(before: "ReservationView", after: "ReservationView") -> str:
-        unchanged = "; it lasted as long already, or as long as it may" if before.version == after.version else ""
-        return f"The hold {after.reference} lasts until {after.hold_expires_at}{unchanged}."
-
-    act(
-        where,
-        reference,
-        "extend",
-        lambda desk, seen: desk.client.extend(seen.reference, seconds, reason=why),
-        told,
-        dry_run=dry_run,
-        as_json=as_json,
-    )
+    seconds, why = parse_duration(span, "--for"), checked_reason(reason)
+    extension: Extension = run_at_desk(where, lambda desk: extend_hold(desk, reference, seconds, why, dry_run=dry_run))
+    if as_json:
+        print_json(extension)
+    else:
+        print_line(extension.words())
+    if extension.is_short:
+        raise typer.Exit(ExitCode.REFUSED)

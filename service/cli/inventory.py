@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.desk import Desk, Where, at_desk, run_at_desk
+from service.cli.durations import show_duration
 from service.cli.failures import CommandFailed
 from service.cli.output import JsonOption, examples, print_json, print_line, print_table
 
@@ -52,7 +53,8 @@ async def _look_up(desk: Desk, name: str) -> "tuple[EventView | None, Availabili
 
 
 def _print_event(event: "EventView", availability: "Availability") -> None:
-    print_line(f"{event.event}: {event.name}, {event.starts_at}, sales {event.sales}")
+    holds = f"holds {show_duration(event.hold_seconds)}, at most {show_duration(event.hold_seconds_max)}"
+    print_line(f"{event.event}: {event.name}, {event.starts_at}, sales {event.sales}, {holds}")
     rows = [
         [counts.section, counts.category, *(f"{getattr(counts, name):,}" for name in COUNTS)]
         for counts in availability.sections

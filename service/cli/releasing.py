@@ -52,11 +52,11 @@ class Tally(msgspec.Struct):
         else:
             self.ended += 1
 
-    def words(self) -> str:
+    def words(self, whose: str = "") -> str:
         """One sentence for people."""
         counted = [(self.confirmed, "confirmed"), (self.ended, "ended"), (self.changed, "changed")]
         left = ", ".join(f"{number:,} {word} meanwhile" for number, word in counted if number)
-        told = f"Released {self.released:,} hold{'' if self.released == 1 else 's'}"
+        told = f"Released {self.released:,} hold{'' if self.released == 1 else 's'}{whose}"
         return f"{told}; left alone: {left}." if left else f"{told}."
 
 

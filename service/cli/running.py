@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NAMED = 10
+"""Accounts that a message names."""
+
 
 def read_settings(**overrides: str | int | None) -> "Settings":
     """The environment's settings, with those options of the command line that were given. Raises SettingsError."""
@@ -80,5 +83,8 @@ async def require_account(store: "Store", name: str | None) -> "AccountRecord":
     if not accounts:
         raise CommandFailed("there is no account yet. Make one with `holdfast accounts create NAME`.")
     if len(accounts) > 1:
-        raise CommandFailed(f"there are {len(accounts)} accounts; say which one with --account.", ExitCode.USAGE)
+        names = ", ".join(account.name for account in accounts[:NAMED]) + (" …" if len(accounts) > NAMED else "")
+        raise CommandFailed(
+            f"there are {len(accounts)} accounts ({names}); say which one with --account.", ExitCode.USAGE
+        )
     return accounts[0]

@@ -8,6 +8,7 @@ import typer
 
 from service.cli.desk import Desk
 from service.cli.durations import parse_duration
+from service.cli.failures import CommandFailed
 
 if TYPE_CHECKING:
     from service.client.calls import Listing
@@ -40,7 +41,7 @@ OlderOption = Annotated[
         "--older-than",
         rich_help_panel=PANEL,
         metavar="SPAN",
-        help="Only holds made before this long ago, as in 15m or 2h.",
+        help="Only holds made longer ago than this, as in 15m or 2h: live ones too, without --stale.",
     ),
 ]
 
@@ -88,12 +89,18 @@ class Found(msgspec.Struct, frozen=True):
 
     count: int
     exact: bool
+    stale: int
     as_of: str
     filters: dict[str, Any]
 
     @property
     def how_many(self) -> str:
         return f"{self.count:,}{'' if self.exact else ' or more'} hold{'' if self.count == 1 else 's'}"
+
+    @property
+    def live(self) -> int:
+        """Those whose time is not over: somebody may be paying for them now."""
+        return max(0, self.count - self.stale)
 
     def listing(
         self, order: Literal["oldest", "expires"], page_size: int
@@ -103,9 +110,21 @@ class Found(msgspec.Struct, frozen=True):
         return calls.reservations(**self.filters, order=order, page_size=page_size)
 
 
+async def _require_names(desk: Desk, wanted: Wanted) -> None:
+    """A typing error must not look like "nothing to do". Raises Problem, CommandFailed."""
+    if wanted.event is not None:
+        await desk.client.event(wanted.event)
+    if wanted.sku is not None and not [item async for item in desk.client.stock_items(sku=wanted.sku)]:
+        raise CommandFailed(f"there is no stock item {wanted.sku!r}.")
+
+
 async def find(desk: Desk, wanted: Wanted, expires_in_s: int | None = None) -> Found:
     """Count what is wanted, by the service's clock."""
+    await _require_names(desk, wanted)
     clock = await desk.client.count_reservations(state="held", at_most=1)
     filters = wanted.filters(clock.as_of, expires_in_s)
     counted = await desk.client.count_reservations(**filters, at_most=COUNTED_MOST)
-    return Found(counted.count, counted.exact, counted.as_of, filters)
+    stale = counted
+    if not wanted.stale:
+        stale = await desk.client.count_reservations(**{**filters, "stale": True}, at_most=COUNTED_MOST)
+    return Found(counted.count, counted.exact, stale.count, counted.as_of, filters)

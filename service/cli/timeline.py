@@ -63,6 +63,7 @@ def _headline(entry: "TimelineEntry") -> str:
 def _details(entry: "TimelineEntry") -> Iterator[str]:
     if entry.reason:
         yield f"because: {entry.reason}"
-    yield f"message {entry.message.id} {entry.message.type}{'' if entry.message.sequenced else ', not yet to be read'}"
+    unseen = "" if entry.message.sequenced else ", which readers do not see yet"
+    yield f"message {entry.message.id} {entry.message.type}{unseen}"
     for key in entry.keys:
         yield f"answered {key.status} to the key with the id {key.key_id}, and again until {key.expires_at}"

@@ -14,9 +14,11 @@ LOOPBACK = "127.0.0.1"
 
 
 def work() -> None:
-    """Run the worker until SIGTERM or Ctrl-C; the round under way is finished first.
+    """Run the worker (MySQL family; on SQLite `serve` does its work) until SIGTERM or Ctrl-C.
 
-    Any number of workers may run at once. On SQLite the server runs the same loops itself, and no worker is needed.
+    The round under way is finished first. Any number of workers may run
+    at once. On SQLite the server runs the same loops itself, and no
+    worker is needed.
     """
     import uvloop
 

@@ -9,6 +9,8 @@ ROUNDS: Final = 20
 LEAST_MS: Final = 10_000
 COUNTED_MAX: Final = 10_000
 
+ENDS_THEM: Final = "; one ends them at once, in every account (`holdfast holds list --stale` shows them first)"
+
 SELECT_STALE: Final = """
 SELECT COUNT(*), MIN(lapses_at) FROM (SELECT lapses_at FROM reservations WHERE lapses_at <= ? LIMIT ?) AS stale
 """
@@ -21,7 +23,9 @@ SELECT COUNT(*), MIN(written_at) FROM (
 
 async def stale_holds(patient: Patient) -> Finding:
     """Holds and waits whose time is over, and which nobody ends."""
-    return await _standing_still(patient, SELECT_STALE, "reservations are past their time, the first by")
+    return await _standing_still(
+        patient, SELECT_STALE, "reservations of all accounts are past their time, the first by", ENDS_THEM
+    )
 
 
 async def messages(patient: Patient) -> Finding:
@@ -29,7 +33,7 @@ async def messages(patient: Patient) -> Finding:
     return await _standing_still(patient, SELECT_UNSEQUENCED, "transactions have messages without a position, for")
 
 
-async def _standing_still(patient: Patient, select: str, what: str) -> Finding:
+async def _standing_still(patient: Patient, select: str, what: str, then: str = "") -> Finding:
     patience = max(LEAST_MS, ROUNDS * patient.settings.sweep_interval_ms)
     async with patient.store.read() as reader:
         now = await reader.now_ms()
@@ -39,5 +43,5 @@ async def _standing_still(patient: Patient, select: str, what: str) -> Finding:
     number = f"{found:,}{' or more' if found >= COUNTED_MAX else ''}"
     seen = f"{number} {what} {(now - int(since)) // 1000:,} s" if since else f"{number} {what} more than an hour"
     if patient.settings.is_sqlite:  # the server does it, which need not run while a doctor looks
-        return warning(f"{seen}: no server seems to run", "holdfast serve")
-    return wrong(f"{seen}: no worker seems to run", "holdfast worker")
+        return warning(f"{seen}: no server seems to run{then}", "holdfast serve")
+    return wrong(f"{seen}: no worker seems to run{then}", "holdfast worker")

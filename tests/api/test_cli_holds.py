@@ -64,7 +64,11 @@ def test_stale_holds_are_listed_and_released_and_live_ones_are_not(shop: Account
     dry = operator.shown("holds", "release", "--stale", "--dry-run")
     assert (dry["dry_run"], dry["matched"], dry["released"]) == (True, 3, 0)
     assert sorted(each["reference"] for each in dry["first"]) == sorted(over)
-    assert "say --yes" in operator.told("holds", "release", "--stale", code=2).lower(), "nobody can be asked"
+    asked = operator.told("holds", "release", "--stale", code=2)
+    assert "3 holds (3 stale, none of them live)" in asked
+    assert "say --yes" in asked, "nobody can be asked"
+    both = operator.told("holds", "release", "--older-than", "1s", "--dry-run")
+    assert "4 holds (3 stale, 1 LIVE: their customers lose them)" in both
     assert {read(shop, each)["state"] for each in over} == {"held"}
 
     did = operator.shown("holds", "release", "--stale", "--yes", "--reason", "the worker was down")
@@ -127,17 +131,28 @@ def test_reference_that_is_not_there_stops_the_whole_command(shop: Account, oper
 
 
 def test_hold_is_extended_and_never_shortened(shop: Account, operator: Operator) -> None:
-    reference = held(shop, UNIT)["reference"]
-    before = read(shop, reference)["hold_expires_at"]
-    assert "dry run" in operator.told("holds", "extend", reference, "--for", "20m", "--dry-run")
-    assert read(shop, reference)["hold_expires_at"] == before
-    after = operator.shown("holds", "extend", reference, "--for", "20m", "--reason", "slow payment")
-    assert (after["changed"], after["reservation"]["version"]) == (True, 2)
-    assert after["reservation"]["hold_expires_at"] > before
+    reference = held(shop, SEAT)["reference"]
+    before = read(shop, reference)
+    would = operator.shown("holds", "extend", reference, "--for", "20m", "--dry-run")
+    assert (would["dry_run"], would["changed"]) == (True, True)
+    assert would["ends_at"] == would["asked_until"]
+    assert read(shop, reference) | {"hold_remaining_s": 0} == before | {"hold_remaining_s": 0}
+    did = operator.shown("holds", "extend", reference, "--for", "20m", "--reason", "slow payment")
+    assert (did["changed"], did["reservation"]["version"]) == (True, 2)
+    assert did["ends_at"] == read(shop, reference)["hold_expires_at"] > before["hold_expires_at"]
     assert history(shop, reference)[-1]["reason"] == "slow payment"
-    assert "as long already" in operator.told("holds", "extend", reference, "--for", "5m")
+    assert "Nothing was changed" in operator.told("holds", "extend", reference, "--for", "5m")
     (over,) = stale(shop, UNIT, 1)
     assert "The hold ended at" in operator.told("holds", "extend", over, "--for", "5m", code=1)
+    assert "does not allow extend" in operator.told("holds", "extend", over, "--for", "5m", "--dry-run", code=1)
+
+
+def test_hold_that_gets_less_than_was_asked_for_is_told_so(shop: Account, operator: Operator) -> None:
+    reference = held(shop, SEAT)["reference"]
+    would = operator.shown("holds", "extend", reference, "--for", "2h", "--dry-run", code=1)
+    told = operator.told("holds", "extend", reference, "--for", "2h", code=1)
+    assert "That is the longest it may; you asked for" in told
+    assert would["ends_at"] == read(shop, reference)["hold_expires_at"] < would["asked_until"]
 
 
 @pytest.mark.parametrize(

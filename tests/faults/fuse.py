@@ -69,5 +69,7 @@ def install() -> None:
 
 
 if __name__ == "__main__":
+    # A test run in the background of a shell has SIGINT ignored, and so would whatever it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     install()
     cli.main()
