@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.changing import DRY, DryRunOption, change
 from service.cli.failures import CommandFailed, ExitCode
-from service.cli.output import JsonOption, print_json, print_line, print_table
+from service.cli.output import JsonOption, examples, print_json, print_line, print_table
 from service.cli.running import run_on_store
 
 if TYPE_CHECKING:
@@ -15,21 +16,25 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make, list and set up accounts.", no_args_is_help=True)
 
 
-@app.command("create")
+@app.command("create", epilog=examples("accounts create acme", "accounts create acme --dry-run"))
 def create(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 60 characters.")], as_json: JsonOption = False
+    name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 60 characters.")],
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make an account."""
     from service.accounts import use_cases
 
-    account = run_on_store(lambda store: use_cases.create_account(store, name))
+    account = run_on_store(lambda store: change(use_cases.create_account, dry_run, store, name))
     if as_json:
         print_json(_shown(account))
+    elif dry_run:
+        print_line(f"Would make the account {account.name!r}{DRY}.")
     else:
         print_line(f"Made the account {account.name!r}. Next: holdfast keys create {_quoted(account.name)}")
 
 
-@app.command("list")
+@app.command("list", epilog=examples("accounts list", "accounts list --json"))
 def list_all(as_json: JsonOption = False) -> None:
     """List the accounts by name, with the hold times of reservations of stock alone."""
     from service.accounts import use_cases
@@ -43,13 +48,14 @@ def list_all(as_json: JsonOption = False) -> None:
         print_line("There is no account yet. Make one with `holdfast accounts create NAME`.")
 
 
-@app.command("set")
+@app.command("set", epilog=examples("accounts set acme --hold-seconds 900 --hold-seconds-max 1800"))
 def set_up(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")],
     hold_seconds: Annotated[
         int | None, typer.Option(help="How long a hold on stock alone lasts where the client does not say.")
     ] = None,
     hold_seconds_max: Annotated[int | None, typer.Option(help="How long it may last at most.")] = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Set hold times of reservations of stock alone; events have their own. What exists keeps its time."""
@@ -57,11 +63,15 @@ def set_up(
 
     if hold_seconds is None and hold_seconds_max is None:
         raise CommandFailed("say what to set, with --hold-seconds, --hold-seconds-max or both.", ExitCode.USAGE)
-    account = run_on_store(lambda store: use_cases.set_hold_times(store, name, hold_seconds, hold_seconds_max))
+    account = run_on_store(
+        lambda store: change(use_cases.set_hold_times, dry_run, store, name, hold_seconds, hold_seconds_max)
+    )
     if as_json:
         print_json(_shown(account))
     else:
         _print([account])
+        if dry_run:
+            print_line(f"So it would be{DRY}.")
 
 
 def _print(accounts: "list[AccountRecord]") -> None:

@@ -5,14 +5,20 @@ Asked is before more than one thing is changed, and never of a program: without 
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import msgspec
 import typer
 
 from service.cli.failures import CommandFailed, ExitCode
+
+if TYPE_CHECKING:
+    from service.database.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -38,10 +44,26 @@ class Manner(msgspec.Struct, frozen=True):
     reason: ReasonOption = None
 
 
+DRY: Final = " (dry run: nothing was done)"
+
 OnProgress = Callable[[int], None]
 """Told how many are done by now."""
 
 _NOBODY: Final = "Nobody can be asked here: say --yes to go on, or --dry-run to see what would be done."
+
+
+async def change(
+    use_case: "Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]",
+    dry_run: bool,
+    store: "Store",
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """A use case's answer; in a dry run what it would be, and nothing is kept."""
+    from service.database.transactional import rehearse
+
+    return await (rehearse(use_case, store, *args, **kwargs) if dry_run else use_case(store, *args, **kwargs))
 
 
 def operator(given: str | None) -> str:

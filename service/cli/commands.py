@@ -33,8 +33,8 @@ EXIT_CODES = (
 
 
 def settings_table() -> str:
-    """Every setting with its default, a paragraph each, for `holdfast serve --help`."""
-    paragraphs = ["Settings, read from the environment:"]
+    """Examples, and every setting with its default, a paragraph each, for `holdfast serve --help`."""
+    paragraphs = [examples("serve", "serve --host 0.0.0.0 --workers 2"), "Settings, read from the environment:"]
     for name, annotated in get_type_hints(Settings, include_extras=True).items():
         described = next(part.description for part in annotated.__metadata__ if part.description)
         default = getattr(DEFAULTS, name)
@@ -76,15 +76,23 @@ RUN, OPERATE, CHECK, SET_UP = "Run it", "Look and act", "What is wrong, what goe
 """The parts of `holdfast --help`."""
 
 app.command("serve", epilog=settings_table(), rich_help_panel=RUN)(serve.serve)
-app.command("worker", rich_help_panel=RUN)(worker.work)
+app.command("worker", epilog=examples("worker"), rich_help_panel=RUN)(worker.work)
 app.add_typer(demo.app, name="demo", rich_help_panel=RUN)
 app.add_typer(holds.app, name="holds", rich_help_panel=OPERATE)
 app.add_typer(reservations.app, name="reservations", rich_help_panel=OPERATE)
 app.add_typer(inventory.app, name="inventory", rich_help_panel=OPERATE)
 app.add_typer(idempotency.app, name="idempotency", rich_help_panel=OPERATE)
-app.command("doctor", rich_help_panel=CHECK)(doctor.doctor)
-app.command("audit", rich_help_panel=CHECK)(audit.audit)
-app.command("top", rich_help_panel=CHECK)(top.top)
+app.command("doctor", epilog=examples("doctor", "doctor --url https://tickets.example"), rich_help_panel=CHECK)(
+    doctor.doctor
+)
+app.command(
+    "audit",
+    epilog=examples("audit", "audit --repair --dry-run", "audit --repair --reason 'disk fault'"),
+    rich_help_panel=CHECK,
+)(audit.audit)
+app.command(
+    "top", epilog=examples("top", "top --once --json", "top --metrics http://api-1:8000/metrics"), rich_help_panel=CHECK
+)(top.top)
 app.command("hot", epilog=examples("hot", "hot --url https://tickets.example --json"), rich_help_panel=CHECK)(hot.hot)
 app.add_typer(database.app, name="db", rich_help_panel=SET_UP)
 app.add_typer(accounts.app, name="accounts", rich_help_panel=SET_UP)

@@ -5,19 +5,25 @@ import asyncio
 
 import typer
 
+from service.cli.changing import DRY, DryRunOption
 from service.cli.failures import ExitCode
-from service.cli.output import JsonOption, print_json, print_line
+from service.cli.output import JsonOption, examples, print_json, print_line
 from service.cli.running import log_warnings, read_settings
 
 app = typer.Typer(help="Look after the database's schema.", no_args_is_help=True)
 
 
-@app.command("upgrade")
-def upgrade(as_json: JsonOption = False) -> None:
-    """Bring the schema to the newest revision; nothing where it is there already."""
-    before, after = asyncio.run(_upgrade())
+@app.command("upgrade", epilog=examples("db upgrade --dry-run", "db upgrade"))
+def upgrade(dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
+    """Bring the schema to the newest revision; nothing where it is there already.
+
+    Interrupted, it is run again and goes on.
+    """
+    before, after = asyncio.run(_current() if dry_run else _upgrade())
     if as_json:
-        print_json({"from": before, "revision": after})
+        print_json({"from": before, "revision": after, **({"dry_run": True} if dry_run else {})})
+    elif dry_run and before != after:
+        print_line(f"Would bring the schema from {before or 'nothing'} to revision {after}{DRY}.")
     elif before == after:
         print_line(f"The schema is at revision {after} already.")
     else:
@@ -39,7 +45,7 @@ async def _upgrade() -> tuple[str | None, str | None]:
         await store.close()
 
 
-@app.command("current")
+@app.command("current", epilog=examples("db current"))
 def current(as_json: JsonOption = False) -> None:
     """Say which revision the database has; exit 1 if it is not the newest."""
     revision, newest = asyncio.run(_current())
@@ -68,7 +74,7 @@ async def _current() -> tuple[str | None, str]:
         await store.close()
 
 
-@app.command("check")
+@app.command("check", epilog=examples("db check"))
 def check(as_json: JsonOption = False) -> None:
     """Compare the database with the tables that this version declares; exit 1 if they differ."""
     from service.cli.running import run_on_store

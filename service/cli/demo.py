@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from service.cli.failures import CommandFailed, ExitCode
-from service.cli.output import JsonOption
+from service.cli.output import JsonOption, examples
 from service.cli.running import log_warnings
 
 app = typer.Typer()
@@ -34,7 +34,7 @@ def demo(
         _show(lambda: run(port, stay=not end))
 
 
-@app.command()
+@app.command(epilog=examples("demo mobile", "demo mobile --json"))
 def mobile(json: JsonOption = False) -> None:
     """Watch one phone book exactly once over a network that cuts.
 

@@ -57,7 +57,7 @@ def _print(records: "list[RecordView]") -> None:
     )
 
 
-@app.command("purge")
+@app.command("purge", epilog=examples("idempotency purge --dry-run", "idempotency purge --yes"))
 def purge(
     dry_run: DryRunOption = False,
     yes: YesOption = False,

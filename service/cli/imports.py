@@ -10,7 +10,7 @@ import typer
 
 from service.cli.changing import DryRunOption
 from service.cli.failures import CommandFailed
-from service.cli.output import JsonOption, print_json, print_line
+from service.cli.output import JsonOption, examples, print_json, print_line
 from service.cli.running import require_account, run_on_store
 
 if TYPE_CHECKING:
@@ -28,7 +28,13 @@ AccountOption = Annotated[
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE.csv", help="UTF-8, with a header line.")]
 
 
-@app.command("seats")
+@app.command(
+    "seats",
+    epilog=examples(
+        "import seats final seats.csv --name Final --starts-at 2027-06-05T19:00:00Z",
+        "import seats final seats.csv --dry-run",
+    ),
+)
 def seats(
     event: Annotated[str, typer.Argument(metavar="EVENT", help="The event's code.")],
     file: FileArgument,
@@ -85,7 +91,7 @@ def _wrong_arguments(error: Exception) -> CommandFailed:
     return CommandFailed(f"{told}. Correct the argument and try again.", ExitCode.USAGE)
 
 
-@app.command("stock")
+@app.command("stock", epilog=examples("import stock stock.csv --dry-run", "import stock stock.csv --location Lager"))
 def stock(
     file: FileArgument,
     account: AccountOption = None,

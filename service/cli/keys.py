@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from service.cli.changing import DRY, DryRunOption, change
 from service.cli.failures import CommandFailed, ExitCode
-from service.cli.output import JsonOption, print_json, print_line, print_table
+from service.cli.output import JsonOption, examples, print_json, print_line, print_table
 from service.cli.running import require_account, run_on_store
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ app = typer.Typer(help="Make, list, limit and revoke API keys.", no_args_is_help
 DEFAULT_NAME = "default"
 
 
-@app.command("create")
+@app.command("create", epilog=examples("keys create acme", "keys create acme --name till --scope reservations:write"))
 def create(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's name.")],
     name: Annotated[
@@ -32,27 +33,30 @@ def create(
             "and another key of a name has the scopes of the name's newest."
         ),
     ] = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a key and print it, once."""
-    owner, made = run_on_store(lambda store: _create(store, account, name, scope))
+    owner, made = run_on_store(lambda store: _create(store, account, name, scope, dry_run=dry_run))
     if as_json:
-        print_json(
-            {"account": owner.name, "key": made.key, "prefix": made.prefix, "name": made.name, "scopes": made.scopes}
-        )
+        key, prefix = (None, None) if dry_run else (made.key, made.prefix)
+        print_json({"account": owner.name, "key": key, "prefix": prefix, "name": made.name, "scopes": made.scopes})
+        return
+    if dry_run:
+        print_line(f"Would make a key {made.name!r} of {owner.name!r}. Scopes: {', '.join(made.scopes)}{DRY}.")
         return
     print_line(made.key)
     typer.echo(f"Keep it: it cannot be shown again. Scopes: {', '.join(made.scopes)}", err=True)
 
 
 async def _create(
-    store: "Store", account_name: str, name: str, scopes: list[str] | None
+    store: "Store", account_name: str, name: str, scopes: list[str] | None, *, dry_run: bool
 ) -> "tuple[AccountRecord, NewKey]":
     from service.accounts import use_cases
 
     owner = await require_account(store, account_name)
     granted = scopes or _scopes_of(name, await use_cases.list_keys(store, owner.id))
-    return owner, await use_cases.create_key(store, owner.id, name, granted)
+    return owner, await change(use_cases.create_key, dry_run, store, owner.id, name, granted)
 
 
 def _scopes_of(name: str, keys: "list[KeyRecord]") -> list[str] | None:
@@ -69,7 +73,7 @@ def _scopes_of(name: str, keys: "list[KeyRecord]") -> list[str] | None:
     )
 
 
-@app.command("list")
+@app.command("list", epilog=examples("keys list", "keys list acme --json"))
 def list_some(
     account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Only this account's.")] = None,
     as_json: JsonOption = False,
@@ -92,37 +96,42 @@ async def _list(store: "Store", account_name: str | None) -> "list[KeyRecord]":
     return await use_cases.list_keys(store, (await require_account(store, account_name)).id)
 
 
-@app.command("revoke")
+@app.command("revoke", epilog=examples("keys revoke k3x9abcd"))
 def revoke(
     prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="The part between hf_ and the second _.")],
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take a key back; it may work for two more seconds."""
     from service.accounts import use_cases
 
-    key = run_on_store(lambda store: use_cases.revoke_key(store, _bare(prefix)))
+    key = run_on_store(lambda store: change(use_cases.revoke_key, dry_run, store, _bare(prefix)))
     if as_json:
         print_json(_shown(key))
     else:
-        print_line(f"Revoked the key {key.prefix} ({key.name!r} of {key.account_name!r}).")
+        done = "Would revoke" if dry_run else "Revoked"
+        print_line(f"{done} the key {key.prefix} ({key.name!r} of {key.account_name!r}){DRY if dry_run else ''}.")
 
 
-@app.command("scopes")
+@app.command("scopes", epilog=examples("keys scopes k3x9abcd --scope reservations:read --scope ops"))
 def set_scopes(
     prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="The part between hf_ and the second _.")],
     scope: Annotated[
         list[str], typer.Option(help="What the key may do from now on, and nothing else; repeat for more.")
     ],
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say anew what a key may do; a scope taken away may work for two more seconds."""
     from service.accounts import use_cases
 
-    key = run_on_store(lambda store: use_cases.set_scopes(store, _bare(prefix), scope))
+    key = run_on_store(lambda store: change(use_cases.set_scopes, dry_run, store, _bare(prefix), scope))
     if as_json:
         print_json(_shown(key))
     else:
         _print([key])
+        if dry_run:
+            print_line(f"So it would be{DRY}.")
 
 
 def _print(keys: "list[KeyRecord]") -> None:

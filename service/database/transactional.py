@@ -48,7 +48,30 @@ def transactional(
         raise StoreUnavailable(retry_after_s=1)
 
     run.__name__, run.__doc__ = use_case.__name__, use_case.__doc__
+    run.__wrapped__ = use_case  # type: ignore[attr-defined]
     return run
+
+
+class _NothingIsKept(Exception):
+    """Ends a rehearsal's transaction."""
+
+
+async def rehearse(
+    use_case: Callable[Concatenate[Store, P], Coroutine[Any, Any, T]],
+    store: Store,
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """What a transactional use case would answer or raise now; its transaction is rolled back, and nothing is kept."""
+    work: Callable[..., Awaitable[T]] = use_case.__wrapped__  # type: ignore[attr-defined]
+    answers: list[T] = []
+    try:
+        async with store.begin(new_id()) as transaction:
+            answers.append(await work(transaction, *args, **kwargs))
+            raise _NothingIsKept  # noqa: TRY301 - an exception is what rolls back
+    except _NothingIsKept:
+        return answers[0]
 
 
 def _account_finder(use_case: Callable[..., object]) -> Callable[[tuple[Any, ...], dict[str, Any]], object]:

@@ -74,6 +74,24 @@ def test_account_is_made_once_and_listed(shell: Shell) -> None:
     assert f"There is an account '{name}' already" in shell.told("accounts", "create", name, code=1)
 
 
+def test_what_is_tried_with_dry_run_is_checked_and_not_done(shell: Shell) -> None:
+    name = f"cli-{secrets.token_hex(6)}"
+    assert "Would make the account" in shell.told("accounts", "create", name, "--dry-run")
+    assert shell.shown("accounts", "create", name)["account"] == name
+    assert "already" in shell.told("accounts", "create", name, "--dry-run", code=1)
+    would = shell.shown("keys", "create", name, "--dry-run")
+    assert (would["key"], would["prefix"], would["scopes"]) == (None, None, list(SCOPES))
+    assert shell.shown("keys", "list", name)["keys"] == []
+    key = shell.shown("keys", "create", name)
+    assert "Would revoke" in shell.told("keys", "revoke", key["prefix"], "--dry-run")
+    assert shell.shown("keys", "scopes", key["prefix"], "--scope", "ops", "--dry-run")["scopes"] == ["ops"]
+    (kept,) = shell.shown("keys", "list", name)["keys"]
+    assert (kept["revoked_at"], kept["scopes"]) == (None, list(SCOPES))
+    assert shell.shown("accounts", "set", name, "--hold-seconds", "60", "--dry-run")["hold_seconds"] == 60
+    assert shell.shown("accounts", "set", name, "--hold-seconds-max", "700")["hold_seconds"] == 600
+    assert shell.shown("db", "upgrade", "--dry-run")["dry_run"] is True
+
+
 def test_hold_times_of_an_account_are_those_of_its_holds_on_stock(live: Shell, service: RunningService) -> None:
     account = new_account(service.url, service.database_url)
     with closing(account):
