@@ -130,7 +130,11 @@ def release(
             return
         released.told = f" of {desk.place} as {desk.actor}"
         if released.matched > 1:
-            ask(f"Release {_counted(found, released.matched)} of {desk.place} as {desk.actor}?", yes=manner.yes)
+            because = f"because: {why}" if why else "without a --reason"
+            ask(
+                f"Release {_counted(found, released.matched)} of {desk.place} as {desk.actor}, {because}?",
+                yes=manner.yes,
+            )
         with progress("releasing", released.matched if released.exact else None) as on_progress:
             await release_pages(
                 desk,
