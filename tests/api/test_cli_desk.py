@@ -120,6 +120,7 @@ def test_inventory_is_counted_and_drawn(shop: Account, operator: Operator) -> No
         (("idempotency", "show", "a b"), 1, "contains a space"),
     ],
 )
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_what_is_not_there_is_named(operator: Operator, arguments: tuple[str, ...], code: int, words: str) -> None:
     done = operator.run(*arguments)
     assert (done.returncode, done.stdout) == (code, ""), done.stdout + done.stderr

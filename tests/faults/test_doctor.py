@@ -100,7 +100,9 @@ def test_work_that_no_worker_does_is_found(database_url: str) -> None:
     finally:
         execute(database_url, "DELETE FROM reservations", "DELETE FROM outbox")
     assert (found.code, found.wrong()) == (1, {"work: stale holds", "work: messages"}), found.text
-    assert found.seen("work: stale holds").startswith("1 reservations are past their time, the first by 3,6")
+    seen = found.seen("work: stale holds")
+    assert seen.startswith("1 reservations of all accounts are past their time, the first by 3,6")
+    assert "`holdfast holds list --stale` shows them first" in seen, "what is ended at once can be looked at before"
     assert found.mend("work: stale holds") == found.mend("work: messages") == "holdfast worker"
 
 
