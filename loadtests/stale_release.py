@@ -33,6 +33,7 @@ from tests.servers.mysql import execute
 
 BATCH = 256
 SKUS = 100
+NOTED_S = 5.0
 RATIO_WANTED = 0.8
 RELEASE = ("holds", "release", "--stale", "--yes", "--json", "--reason", "the worker was down", "--as", "ann")
 
@@ -74,6 +75,8 @@ class Run:
         self.url = url
         self.rates: dict[bool, list[float]] = {True: [], False: []}
         self.memory_mb: list[float] = []
+        self._seen = 0
+        self._noted_at = 0.0
         upgrade(url)
 
     def run(self) -> int:
@@ -117,7 +120,7 @@ class Run:
                 )
             else:
                 say("the command was done before the rounds were: take more holds or fewer rounds")
-        wait_until(lambda: not command.is_running or self._note_memory(command), 7200, "end of the command")
+        wait_until(lambda: self._note_memory(command) or not command.is_running, 7200, "end of the command")
         say(f"the command was done after {time.monotonic() - began:.0f} s, with the rounds in which it was stopped")
         assert command.exit_code == 0, command.log_tail()
 
@@ -135,15 +138,15 @@ class Run:
 
     def _released_since(self) -> bool:
         """Whether the command has released anything since it was last asked."""
-        before, self._seen = getattr(self, "_seen", 0), self._released()
+        before, self._seen = self._seen, self._released()
         return self._seen > before
 
-    def _note_memory(self, command: ChildProcess) -> bool:
-        time.sleep(5)
-        if command.is_running:
+    def _note_memory(self, command: ChildProcess) -> None:
+        """Every NOTED_S seconds."""
+        if time.monotonic() - self._noted_at >= NOTED_S and command.is_running:
+            self._noted_at = time.monotonic()
             self.memory_mb.append(resident_mb(command.pid))
             say(f"{self._released():,} released, command {self.memory_mb[-1]:.0f} MB")
-        return False
 
     def _released(self) -> int:
         """By the counters of the items that they hold, which is cheap to ask."""

@@ -32,6 +32,17 @@ def remove_directory(path: Path) -> None:
     forget_directory(path)
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process with this number runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # Where nobody has waited for it yet, an ended process still has its number; Linux tells its state.
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" not in status.read_text()
+
+
 class ChildProcess:
     """A command that can be started more than once, one process at a time. Output is appended to `log_path`.
 

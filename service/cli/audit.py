@@ -1,21 +1,17 @@
 """`holdfast audit`: the auditor's verdict, for people and for programs; with `--repair` wrong counters are mended."""
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.cli.changing import AsOption, DryRunOption, ReasonOption, YesOption, checked_reason, operator
 from service.cli.failures import CommandFailed, ExitCode
-from service.cli.output import JsonOption, print_json, print_line, print_table
+from service.cli.output import JsonOption, doing, print_json, print_line, print_table
 from service.cli.running import run_on_store
 
 if TYPE_CHECKING:
     from service.audit import Report
-    from service.audit.auditor import Progress
     from service.database.store import Store
 
 
@@ -65,20 +61,8 @@ def _repair(*, dry_run: bool, yes: bool, reason: str | None, as_name: str | None
 async def _audit(store: "Store") -> "Report":
     from service.audit import audit as run_audit
 
-    with _progress() as on_progress:
-        return await run_audit(store, on_progress)
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress | None]":
-    """What is looked at, on standard error; nothing where nobody watches."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("auditing") as status:
-        yield lambda subject, done, total: status.update(f"auditing {subject} ({done} of {total})")
+    with doing("auditing") as say:
+        return await run_audit(store, lambda subject, done, total: say(f"{subject} ({done} of {total})"))
 
 
 def _tell(report: "Report") -> None:

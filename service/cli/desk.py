@@ -87,6 +87,19 @@ def run_at_desk(where: Where, work: "Callable[[Desk], Awaitable[T]]") -> T:
     return asyncio.run(run())
 
 
+def checked_address(url: str, complaint: str) -> str:
+    """An address that can be asked. Raises CommandFailed, with the complaint, where it is none."""
+    import httpx
+
+    try:
+        parts = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        parts = httpx.URL()
+    if parts.scheme not in {"http", "https"} or not parts.host:
+        raise CommandFailed(complaint, ExitCode.USAGE)
+    return url
+
+
 @asynccontextmanager
 async def open_desk(where: Where) -> AsyncIterator[Desk]:
     """Raises CommandFailed, and what opening a store raises."""

@@ -4,15 +4,13 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.desk import KEY_VARIABLE, URL_VARIABLE
+from service.cli.desk import KEY_VARIABLE, URL_VARIABLE, checked_address
 from service.cli.failures import CommandFailed, ExitCode
-from service.cli.output import JsonOption, print_json, print_line
+from service.cli.output import JsonOption, doing, print_json, print_line
 from service.cli.running import log_warnings
 
 if TYPE_CHECKING:
@@ -63,35 +61,15 @@ def _diagnose(url: str | None, key: str | None) -> "Diagnosis":
     from service.settings import Settings
 
     log_warnings(Settings(log_level="error"))
-    with _progress() as on_check:
+    with doing("looking") as say:
+
+        def on_check(check: str) -> None:
+            say(f"at {check}")
+
         if url is not None:
-            return asyncio.run(diagnose_from_outside(_checked(url), key, on_check))
+            complaint = f"--url {url!r} is no address: say https://HOST or http://HOST:PORT."
+            return asyncio.run(diagnose_from_outside(checked_address(url, complaint), key, on_check))
         return asyncio.run(diagnose(os.environ, on_check))
-
-
-def _checked(url: str) -> str:
-    """Raises CommandFailed where no client could call it."""
-    import httpx
-
-    try:
-        parts = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError):
-        parts = httpx.URL()
-    if parts.scheme not in {"http", "https"} or not parts.host:
-        raise CommandFailed(f"--url {url!r} is no address: say https://HOST or http://HOST:PORT.", ExitCode.USAGE)
-    return url
-
-
-@contextmanager
-def _progress() -> "Iterator[Callable[[str], None]]":
-    """What is looked at, on standard error; nothing where nobody watches."""
-    if not sys.stderr.isatty():
-        yield lambda _check: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("looking") as status:
-        yield lambda check: status.update(f"looking at {check}")
 
 
 def _exit_code(diagnosis: "Diagnosis") -> ExitCode:

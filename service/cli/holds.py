@@ -13,7 +13,7 @@ from service.cli.failures import CommandFailed, ExitCode
 from service.cli.options import gathered
 from service.cli.output import JsonOption, examples, print_json, print_line
 from service.cli.releasing import BATCH_MAX, REST, Tally, release_batch, release_pages
-from service.cli.selecting import Found, Wanted, find
+from service.cli.selecting import Found, Wanted, count_stale, find
 from service.cli.shown import print_holds
 
 if TYPE_CHECKING:
@@ -123,18 +123,16 @@ def release(
         found = await find(desk, wanted)
         released.matched = found.count if limit is None else min(limit, found.count)
         released.exact = found.exact or released.matched == limit
+        told = f"{_counted(found, await count_stale(desk, found), released.matched)} of {desk.place}"
         if manner.dry_run:
             released.first = await _first(desk, found, released.matched)
             released.as_of = found.as_of
-            released.told = f"{_counted(found, released.matched)} of {desk.place}"
+            released.told = told
             return
         released.told = f" of {desk.place} as {desk.actor}"
         if released.matched > 1:
             because = f"because: {why}" if why else "without a --reason"
-            ask(
-                f"Release {_counted(found, released.matched)} of {desk.place} as {desk.actor}, {because}?",
-                yes=manner.yes,
-            )
+            ask(f"Release {told} as {desk.actor}, {because}?", yes=manner.yes)
         with progress("releasing", released.matched if released.exact else None) as on_progress:
             await release_pages(
                 desk,
@@ -155,11 +153,11 @@ def release(
         raise typer.Exit(ExitCode.INTERRUPTED)
 
 
-def _counted(found: Found, matched: int) -> str:
+def _counted(found: Found, stale: int, matched: int) -> str:
     """How many, and how many of them somebody may be paying for now."""
     told = found.how_many if matched == found.count else f"{matched:,} of {found.how_many}"
-    live = f"{found.live:,} LIVE: their customers lose them" if found.live else "none of them live"
-    return f"{told} ({found.stale:,} stale, {live})"
+    live = f"{found.count - stale:,} LIVE: their customers lose them" if found.count > stale else "none of them live"
+    return f"{told} ({stale:,} stale, {live})"
 
 
 class Released(msgspec.Struct):

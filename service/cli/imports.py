@@ -1,21 +1,19 @@
 """`holdfast import`: a venue's seats and a warehouse's stock from CSV files. A file with a bad row is refused whole."""
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.changing import DryRunOption
+from service.cli.changing import DryRunOption, progress
 from service.cli.failures import CommandFailed
 from service.cli.output import JsonOption, examples, print_json, print_line
 from service.cli.running import require_account, run_on_store
 
 if TYPE_CHECKING:
     from service.database.store import Store
-    from service.imports.counts import ImportCounts, Progress
+    from service.imports.counts import ImportCounts
     from service.imports.seats import SeatsPlan
     from service.imports.stock import StockPlan
 
@@ -72,7 +70,7 @@ async def _import_seats(
     try:
         if dry_run:
             return await preview_seats(store, account.id, event, plan, name=name, starts_at=starts_at)
-        with _progress(len(plan.seats)) as on_progress:
+        with progress("rows", len(plan.seats)) as on_progress:
             return await import_seats(
                 store, account.id, event, plan, name=name, starts_at=starts_at, on_progress=on_progress
             )
@@ -121,28 +119,10 @@ async def _import_stock(store: "Store", account_name: str | None, plan: "StockPl
     engine = CommandEngine(store, store.settings)
     await engine.start()
     try:
-        with _progress(len(plan.rows)) as on_progress:
+        with progress("rows", len(plan.rows)) as on_progress:
             return await import_stock(engine, store, account.id, plan, on_progress)
     finally:
         await engine.drain()
-
-
-@contextmanager
-def _progress(total: int) -> "Iterator[Progress]":
-    """A bar on the terminal, on standard error; nothing where nobody watches."""
-    import sys
-
-    from service.imports.counts import ignore
-
-    if not sys.stderr.isatty():
-        yield ignore
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-
-    with Progress(BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("rows", total=total)
-        yield lambda done: bar.update(task, completed=done)
 
 
 def _tell(counts: "ImportCounts", what: str, where: str, *, dry_run: bool, as_json: bool) -> None:

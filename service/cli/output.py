@@ -2,7 +2,8 @@
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -26,6 +27,18 @@ def print_json(answer: Any) -> None:  # noqa: ANN401 - whatever JSON can say
 
 def print_line(text: str) -> None:
     typer.echo(text)
+
+
+@contextmanager
+def doing(what: str) -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what is being done, and further what; nothing where nobody watches."""
+    if not sys.stderr.isatty():
+        yield lambda _further: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what) as status:
+        yield lambda further: status.update(f"{what} {further}")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

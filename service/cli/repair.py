@@ -1,17 +1,15 @@
 """`holdfast audit --repair`: shows the counters that are wrong, asks, mends them, and audits again."""
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from service.cli.changing import ask
-from service.cli.output import print_line, print_table
+from service.cli.output import doing, print_line, print_table
 
 if TYPE_CHECKING:
     from service.audit import Report
-    from service.audit.repair import Drifts, Progress, Row, Rows, Unmended
+    from service.audit.repair import Drifts, Row, Rows, Unmended
     from service.database.store import Store
 
 LEFT_AS_IT_IS = "Nothing was changed."
@@ -44,8 +42,8 @@ async def repair_counters(store: "Store", wish: Wish) -> Repaired:
     from service.audit import audit
     from service.audit.repair import survey
 
-    with _progress("looking at") as on_progress:
-        found = await survey(store, on_progress)
+    with doing("looking") as say:
+        found = await survey(store, lambda rows: say(f"at {rows:,} rows"))
     if not wish.as_json:
         _show(found)
     done = not wish.dry_run and found.mended.total > 0
@@ -62,24 +60,16 @@ async def _mend(store: "Store", wish: Wish) -> "Drifts":
     engine = CommandEngine(store, store.settings)
     await engine.start()
     try:
-        with _progress("mending") as on_progress:
-            return await repair(engine, store, actor=wish.actor, reason=wish.reason, on_progress=on_progress)
+        with doing("mending") as say:
+            return await repair(
+                engine,
+                store,
+                actor=wish.actor,
+                reason=wish.reason,
+                on_progress=lambda rows: say(f"({rows:,} rows)"),
+            )
     finally:
         await engine.drain()
-
-
-@contextmanager
-def _progress(doing: str) -> "Iterator[Progress]":
-    """How far it is, on standard error; nothing where nobody watches."""
-    from service.audit.repair import ignore
-
-    if not sys.stderr.isatty():
-        yield ignore
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(doing) as status:
-        yield lambda rows: status.update(f"{doing} ({rows:,} rows)")
 
 
 def _show(found: "Drifts") -> None:

@@ -89,18 +89,12 @@ class Found(msgspec.Struct, frozen=True):
 
     count: int
     exact: bool
-    stale: int
     as_of: str
     filters: dict[str, Any]
 
     @property
     def how_many(self) -> str:
         return f"{self.count:,}{'' if self.exact else ' or more'} hold{'' if self.count == 1 else 's'}"
-
-    @property
-    def live(self) -> int:
-        """Those whose time is not over: somebody may be paying for them now."""
-        return max(0, self.count - self.stale)
 
     def listing(
         self, order: Literal["oldest", "expires"], page_size: int
@@ -124,7 +118,10 @@ async def find(desk: Desk, wanted: Wanted, expires_in_s: int | None = None) -> F
     clock = await desk.client.count_reservations(state="held", at_most=1)
     filters = wanted.filters(clock.as_of, expires_in_s)
     counted = await desk.client.count_reservations(**filters, at_most=COUNTED_MOST)
-    stale = counted
-    if not wanted.stale:
-        stale = await desk.client.count_reservations(**{**filters, "stale": True}, at_most=COUNTED_MOST)
-    return Found(counted.count, counted.exact, stale.count, counted.as_of, filters)
+    return Found(counted.count, counted.exact, counted.as_of, filters)
+
+
+async def count_stale(desk: Desk, found: Found) -> int:
+    """How many of them are past their time; somebody may be paying for the others now."""
+    counted = await desk.client.count_reservations(**{**found.filters, "stale": True}, at_most=COUNTED_MOST)
+    return counted.count

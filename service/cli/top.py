@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from service.cli.desk import Desk, Where, at_desk, open_desk
-from service.cli.failures import CommandFailed, ExitCode, describe
+from service.cli.desk import Desk, Where, at_desk, checked_address, open_desk
+from service.cli.failures import ExitCode, describe
 from service.cli.output import JsonOption, print_json
 from service.cli.running import log_warnings, read_settings
 
@@ -55,7 +55,10 @@ def top(
     """
     settings = read_settings()
     log_warnings(settings)
-    urls = [_checked(url) for url in metrics or _usual(settings, where.url)]
+    urls = [
+        checked_address(url, f"{url!r} is no address of metrics: say http://HOST:PORT/metrics.")
+        for url in metrics or _usual(settings, where.url)
+    ]
     if not asyncio.run(_watch(where, urls, interval, once=once or as_json, as_json=as_json)):
         raise typer.Exit(ExitCode.STORE)
 
@@ -69,19 +72,6 @@ def _usual(settings: "Settings", url: str | None) -> list[str]:
     if settings.worker_metrics_port:
         found.append(f"http://127.0.0.1:{settings.worker_metrics_port}/metrics")
     return found
-
-
-def _checked(url: str) -> str:
-    """Raises CommandFailed where nothing could be asked there."""
-    import httpx
-
-    try:
-        parts = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError):
-        parts = httpx.URL()
-    if parts.scheme not in {"http", "https"} or not parts.host:
-        raise CommandFailed(f"{url!r} is no address of metrics: say http://HOST:PORT/metrics.", ExitCode.USAGE)
-    return url
 
 
 async def _watch(where: Where, urls: list[str], interval: float, *, once: bool, as_json: bool) -> bool:
@@ -195,11 +185,10 @@ async def _asking(where: Where) -> AsyncIterator[AskHolds]:
 
 
 async def _holds(desk: Desk) -> "Holds":
-    from service.client.operators import count_reservations
     from service.clock import from_rfc3339, to_rfc3339
     from service.top.document import Holds
 
-    stale = await desk.client.send(count_reservations(stale=True, at_most=COUNTED_MAX))
+    stale = await desk.client.count_reservations(stale=True, at_most=COUNTED_MAX)
     soon = to_rfc3339(from_rfc3339(stale.as_of) + EXPIRING_MS)
-    expiring = await desk.client.send(count_reservations(stale=False, expires_before=soon, at_most=COUNTED_MAX))
+    expiring = await desk.client.count_reservations(stale=False, expires_before=soon, at_most=COUNTED_MAX)
     return Holds(expiring.count, expiring.exact, stale.count, stale.exact)

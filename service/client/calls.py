@@ -199,7 +199,7 @@ def reservations(  # noqa: PLR0913 - all that narrows a list
                 "sku": sku,
                 "expires_before": expires_before,
                 "created_before": created_before,
-                "stale": None if stale is None else str(stale).lower(),
+                "stale": stale,
                 "external_reference": external_reference,
                 "order": order,
                 "limit": page_size,
@@ -407,7 +407,12 @@ def read(route: str, answer: type[T], *, query: dict[str, Any] | None = None, **
     return Call(method="GET", route=route, target=_target(route, query or {}, names), answer=answer)
 
 
+def _said(value: object) -> object:
+    """As a query says it: JSON's words for what is true and false."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def _target(route: str, query: dict[str, Any], names: dict[str, str]) -> str:
     path = route.format(**{name: quote(value, safe="") for name, value in names.items()})
-    given = _members(**query)
+    given = {name: _said(value) for name, value in _members(**query).items()}
     return f"{path}?{urlencode(given, doseq=True)}" if given else path

@@ -39,7 +39,7 @@ def count_reservations(  # noqa: PLR0913 - all that narrows a list
         "sku": sku,
         "expires_before": expires_before,
         "created_before": created_before,
-        "stale": None if stale is None else str(stale).lower(),
+        "stale": stale,
         "external_reference": external_reference,
         "at_most": at_most,
     }

@@ -18,14 +18,13 @@ from tests.api.reading import held
 from tests.make import hold, put_stock
 from tests.polling import wait_until
 from tests.running import RunningService, run_cli
+from tests.shell import NOWHERE
 
 SEATS = "section,row,seat,category,price_minor,currency,x,y\n101,A,1,1,12500,EUR,525.6,226.6\n101,A,2,1,12500,EUR,,\n"
 STOCK = "sku,description,on_hand,price_minor,currency\nNW-001,Chai,39,1800,USD\nNW-002,Chang,17,1900,USD\n"
 STARTS = ("--name", "Final", "--starts-at", "2097-06-05T19:00:00Z")
 
 UNIT = [{"sku": "NW-001", "quantity": 1}]
-
-SQLITE_NOWHERE = "sqlite+aiosqlite:////proc/nowhere/holdfast.sqlite3"
 
 
 class Shell:
@@ -250,7 +249,7 @@ BAD: list[tuple[str, tuple[str, ...], dict[str, str], int, str]] = [
     ("database of another kind", ("audit",), {"HOLDFAST_DATABASE_URL": "oracle://x"}, 2, "HOLDFAST_DATABASE_URL"),
     ("no such server", ("accounts", "list"), {"HOLDFAST_DATABASE_URL": MYSQL_NOWHERE}, 3, "cannot be reached"),
     ("no server to serve on", ("serve",), {"HOLDFAST_DATABASE_URL": MYSQL_NOWHERE}, 3, "HOLDFAST_DATABASE_URL"),
-    ("no such directory", ("db", "upgrade"), {"HOLDFAST_DATABASE_URL": SQLITE_NOWHERE}, 3, "/proc/nowhere"),
+    ("no such directory", ("db", "upgrade"), {"HOLDFAST_DATABASE_URL": NOWHERE}, 3, "/proc/nowhere"),
     ("file that is not there", ("import", "stock", "no.csv"), {}, 2, "no.csv:1: cannot be read"),
 ]
 

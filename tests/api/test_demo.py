@@ -17,7 +17,7 @@ import pytest
 from service.demo.ports import free_port
 from tests.accounts import http_client
 from tests.polling import wait_until
-from tests.process import ChildProcess, make_directory, remove_directory
+from tests.process import ChildProcess, is_alive, make_directory, remove_directory
 from tests.running import ROOT, audit, service_environment
 
 DEMO_TIMEOUT_S = 180.0
@@ -72,14 +72,6 @@ class Demo:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", self.port))
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.fixture

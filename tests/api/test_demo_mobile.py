@@ -1,7 +1,6 @@
 """`holdfast demo mobile`, as a newcomer runs it: to its end, and until Ctrl-C."""
 
 import json
-import os
 import re
 import signal
 import sys
@@ -12,7 +11,7 @@ import pytest
 
 from service.client import Outbox, ReservationView
 from tests.polling import wait_until
-from tests.process import ChildProcess, make_directory, remove_directory
+from tests.process import ChildProcess, is_alive, make_directory, remove_directory
 from tests.running import ROOT, audit, service_environment
 
 TIMEOUT_S = 120.0
@@ -37,14 +36,6 @@ class Demo:
         pids = [int(pid) for pid in (self.directory / "var" / "demo.running").read_text().split()]
         assert len(pids) == 2
         wait_until(lambda: not [pid for pid in (*pids, *phones) if is_alive(pid)])
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The private servers behave as the fault tests rely on: what was committed is kept, and nothing outlives a run."""
 
 import json
-import os
 import signal
 import socketserver
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.polling import wait_until
-from tests.process import ChildProcess, make_directory, remove_directory
+from tests.process import ChildProcess, is_alive, make_directory, remove_directory
 from tests.running import ROOT
 from tests.servers import ServerNotFoundError, private_mysql, private_redis
 from tests.servers.containers import UnavailableError, require_image
@@ -149,16 +148,6 @@ def test_nothing_outlives_a_test_run_that_was_killed() -> None:
     wait_until(lambda: not is_alive(int(pid)), what=f"process {pid} ended")
     # Where it may mount one, a file system of its own is mounted there.
     wait_until(lambda: not Path(directory).exists(), what=f"{directory} removed")
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # Where nobody has waited for it yet, an ended process still has its number; Linux tells its state.
-    status = Path(f"/proc/{pid}/status")
-    return not status.exists() or "State:\tZ" not in status.read_text()
 
 
 def test_stopped_process_is_told_from_one_that_ended_by_itself() -> None:
