@@ -24,7 +24,7 @@ def transactional(
 ) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
     """Make a use case of (transaction, …) one of (store, …): begun, committed, run anew when another was first.
 
-    It waits for its turn, in the name of its parameter `account_id` if it has one, and is not begun again past the
+    With a parameter `account_id` it waits for its turn in that account's name. It is not begun again past the
     deadline. The use case must do nothing outside its transaction. Raises Overloaded, what it raises, StoreUnavailable.
     """
     account_of = _account_finder(use_case)

@@ -1,7 +1,9 @@
-"""Turns: how many plain use cases of one process write at once, and how many wait for it.
+"""Turns: how many accounts' plain use cases write at once in one process, and how many wait for it.
 
 They share the writers' connections, on SQLite the one writer, with the engine's lanes. Without a bound one account's
 uploads, each waiting for the same event's row with a connection in hand, would keep everybody's commands waiting.
+What is for no account needs no turn: the service's own loops and the operator's commands are few and short. They are
+not refused because customers wait, and no customer is refused because of them.
 """
 
 import asyncio
@@ -12,8 +14,8 @@ from contextlib import asynccontextmanager
 from service.refusals import Overloaded
 from service.settings import Settings
 
-LOOKUP_CONNECTIONS = 2
-"""Left to those who ask what became of a lost COMMIT, and who end its session."""
+SPARE_CONNECTIONS = 2
+"""Left to those who ask what became of a lost COMMIT, who end its session, and to what needs no turn."""
 
 COMMANDS_A_WAITER = 64
 """So many fewer use cases than commands may wait: each may bring 5,000 seats, and takes as long as a full batch."""
@@ -23,7 +25,7 @@ class Turns:
     """Those of one store. First come, first served."""
 
     def __init__(self, settings: Settings) -> None:
-        spare = settings.pool_connections - settings.lanes - LOOKUP_CONNECTIONS
+        spare = settings.pool_connections - settings.lanes - SPARE_CONNECTIONS
         self.at_once = 1 if settings.is_sqlite else max(1, spare)
         self.waiting_most = max(2, settings.queue_commands_max // COMMANDS_A_WAITER)
         self._deadline_seconds = settings.deadline_seconds
@@ -31,11 +33,14 @@ class Turns:
         self._waiting: Counter[object] = Counter()
 
     @asynccontextmanager
-    async def take(self, account_id: object = None) -> AsyncIterator[None]:
-        """A turn for the length of the block; no account may fill the queue alone.
+    async def take(self, account_id: object) -> AsyncIterator[None]:
+        """A turn for the length of the block; no account may fill the queue alone. At once for None, which is nobody.
 
         Raises Overloaded: at once where too many wait, else at the deadline. Nothing was begun.
         """
+        if account_id is None:
+            yield
+            return
         if self._free.locked() and self._is_full(account_id):
             raise Overloaded(retry_after_s=1)
         self._waiting[account_id] += 1
@@ -54,6 +59,4 @@ class Turns:
             self._free.release()
 
     def _is_full(self, account_id: object) -> bool:
-        if self._waiting.total() >= self.waiting_most:
-            return True
-        return account_id is not None and self._waiting[account_id] >= self.waiting_most // 2
+        return self._waiting.total() >= self.waiting_most or self._waiting[account_id] >= self.waiting_most // 2
