@@ -2,6 +2,7 @@
 #
 #   PYTHON=python3.13   another interpreter for the virtual environment
 #   PORT=8080           the demo's port
+#   JOBS=0              tests one after the other in one process, as --pdb needs it; else so many processes share them
 #   MINUTES=60          how long the soak is
 #   ARGS='…'            arguments for the command behind the target, as in: make test ARGS='-k seating -x'
 
@@ -9,6 +10,7 @@ PYTHON ?= python3
 PORT ?= 8000
 ARGS ?=
 MINUTES ?= 10
+JOBS ?= 2
 BIN := .venv/bin
 STAMP := .venv/.installed
 
@@ -49,7 +51,7 @@ demo: install
 
 test: install
 	$(BIN)/python -m tests.servers
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) $(ARGS)
 
 check: install
 	$(BIN)/ruff format --check .

@@ -11,7 +11,7 @@ mysql_server   the shared MySQL-family server; `redis_server` the shared Redis
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -21,10 +21,16 @@ from tests.races.databases import StoreName, database
 from tests.running import RunningService, audit, start_service, start_worker, upgrade
 from tests.searching import register_soak
 from tests.servers import MysqlServer, RedisServer, shared_mysql, shared_redis
+from tests.side_by_side import SideBySide
 
 register_soak()
 
 NewStore: TypeAlias = Callable[[StoreName], str]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:
+    """With `--numprocesses` only."""
+    return SideBySide(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -46,8 +52,9 @@ def note(request: pytest.FixtureRequest) -> Callable[[str], None]:
         with ExitStack() as visible:
             if capture is not None:
                 visible.enter_context(capture.global_and_fixture_disabled())
-            sys.stdout.write(f"\n{text}\n")
-            sys.stdout.flush()
+            # Not stdout, on which the processes of a run side by side speak to each other.
+            sys.stderr.write(f"\n{text}\n")
+            sys.stderr.flush()
 
     return show
 
