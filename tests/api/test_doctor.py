@@ -118,7 +118,11 @@ UNREACHABLE: list[tuple[str, str, int, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("url", "name", "code", "seen", "mend"), UNREACHABLE, ids=[case[0] for case in UNREACHABLE])
+@pytest.mark.parametrize(
+    ("url", "name", "code", "seen", "mend"),
+    UNREACHABLE,
+    ids=[case[0].replace(str(NOWHERE), "nowhere") for case in UNREACHABLE],
+)
 def test_store_that_cannot_be_reached_is_told_and_the_host_is_looked_at(
     tmp_path: Path, url: str, name: str, code: int, seen: str, mend: str
 ) -> None:

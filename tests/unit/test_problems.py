@@ -43,7 +43,9 @@ def row_named(slug: str) -> problems.Row:
     return next(row for row in problems.TABLE if row.slug == slug)
 
 
-@pytest.mark.parametrize(("slug", "status", "retry_with", "kept", "members", "headers"), CONTRACT, ids=str)
+@pytest.mark.parametrize(
+    ("slug", "status", "retry_with", "kept", "members", "headers"), CONTRACT, ids=[slug for slug, *_ in CONTRACT]
+)
 def test_each_problem_is_what_the_contract_says(
     slug: str, status: int, retry_with: str, *, kept: bool, members: set[str], headers: set[str]
 ) -> None:
