@@ -13,7 +13,7 @@ from service.cli.failures import CommandFailed, ExitCode
 from service.cli.options import gathered
 from service.cli.output import JsonOption, examples, print_json, print_line
 from service.cli.releasing import BATCH_MAX, REST, Tally, release_batch, release_pages
-from service.cli.selecting import Found, Wanted, count_stale, find
+from service.cli.selecting import Found, Wanted, count_stale, find, head, page_size_for
 from service.cli.shown import print_holds
 
 if TYPE_CHECKING:
@@ -66,11 +66,8 @@ async def _list(
     desk: Desk, wanted: Wanted, expires_in_s: int | None, limit: int
 ) -> "tuple[Found, list[ReservationView]]":
     found = await find(desk, wanted, expires_in_s)
-    shown: list[ReservationView] = []
-    async for page in desk.client.pages(found.listing("oldest", min(limit, 500))):
-        shown += page.reservations[: limit - len(shown)]
-        if len(shown) == limit:
-            break
+    holds = desk.client.reservations(**found.filters, order="oldest", page_size=page_size_for(limit))
+    shown, _ = await head(holds, limit)
     return found, shown
 
 
@@ -136,7 +133,7 @@ def release(
         with progress("releasing", released.matched if released.exact else None) as on_progress:
             await release_pages(
                 desk,
-                (page.reservations async for page in desk.client.pages(found.listing("expires", batch))),
+                (page.reservations async for page in desk.client.pages(found.listing(batch))),
                 released.tally,
                 limit=limit,
                 reason=why,
@@ -176,7 +173,7 @@ class Released(msgspec.Struct):
 async def _first(desk: Desk, found: Found, matched: int) -> "list[ReservationView]":
     if not matched:
         return []
-    async for page in desk.client.pages(found.listing("expires", min(NAMED, matched))):
+    async for page in desk.client.pages(found.listing(min(NAMED, matched))):
         return page.reservations
     return []
 

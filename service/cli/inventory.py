@@ -9,6 +9,7 @@ from service.cli.desk import Desk, Where, at_desk, run_at_desk
 from service.cli.durations import show_duration
 from service.cli.failures import CommandFailed
 from service.cli.output import JsonOption, examples, print_json, print_line, print_table
+from service.cli.selecting import head, page_size_for
 
 if TYPE_CHECKING:
     from service.inventory.wire import Availability, EventView, SeatView, StockView
@@ -16,6 +17,38 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Look at events and stock.", no_args_is_help=True)
 
 COUNTS = ("available", "held", "confirmed", "blocked")
+
+
+@app.command("list", epilog=examples("inventory list", "inventory list --limit 20 --json"))
+@at_desk
+def list_inventory(
+    where: Where,
+    limit: Annotated[int, typer.Option(min=1, help="How many of each are shown at most.")] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """List the account's events and stock items, by name."""
+
+    async def look(desk: Desk) -> "tuple[list[EventView], bool, list[StockView], bool]":
+        page_size = page_size_for(limit)
+        events, more_events = await head(desk.client.events(page_size=page_size), limit)
+        items, more_items = await head(desk.client.stock_items(page_size=page_size), limit)
+        return events, more_events, items, more_items
+
+    events, more_events, items, more_items = run_at_desk(where, look)
+    if as_json:
+        print_json({"events": events, "more_events": more_events, "stock": items, "more_stock": more_items})
+        return
+    if not events and not items:
+        print_line("There is no event and no stock item. `holdfast import` reads both from files.")
+    if events:
+        print_table(
+            ["event", "name", "starts", "sales"],
+            [[event.event, event.name, event.starts_at, event.sales] for event in events],
+        )
+    if items:
+        _print_stock(items)
+    if more_events or more_items:
+        print_line("There are more (--limit).")
 
 
 @app.command("show", epilog=examples("inventory show final", "inventory show NW-001"))

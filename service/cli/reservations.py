@@ -2,16 +2,22 @@
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.cli.acting import act
 from service.cli.changing import DryRunOption, ReasonOption, checked_reason
-from service.cli.desk import Where, at_desk, run_at_desk
-from service.cli.output import JsonOption, examples, print_json
+from service.cli.desk import Desk, Where, at_desk, run_at_desk
+from service.cli.output import JsonOption, examples, print_json, print_line
+from service.cli.selecting import head, page_size_for, require_names
+from service.cli.shown import print_reservations
+from service.reservations.states import State
 
-app = typer.Typer(help="Show a reservation, confirm or cancel it.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from service.reservations.views import ReservationView
+
+app = typer.Typer(help="List reservations, show one, confirm or cancel it.", no_args_is_help=True)
 
 ReferenceArgument = Annotated[str, typer.Argument(metavar="REF", help="The reservation's reference, in any case.")]
 
@@ -22,6 +28,56 @@ class Refund(StrEnum):
     ORIGINAL = "original"
     CREDIT = "credit"
     NONE = "none"
+
+
+@app.command(
+    "list",
+    epilog=examples("reservations list --customer c-77", "reservations list --event final --state confirmed"),
+)
+@at_desk
+def list_reservations(
+    where: Where,
+    state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
+    customer: Annotated[str | None, typer.Option(metavar="CUSTOMER", help="Only those of this customer.")] = None,
+    event: Annotated[str | None, typer.Option(metavar="EVENT", help="Only those with a seat of this event.")] = None,
+    sku: Annotated[str | None, typer.Option(metavar="SKU", help="Only those with units of this stock item.")] = None,
+    external_reference: Annotated[
+        str | None, typer.Option(metavar="REFERENCE", help="Only the one that has this reference of yours.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many are shown at most.")] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """List reservations in any state, newest first.
+
+    `holdfast holds list` says more of holds: which are stale, and when
+    the others end.
+    """
+
+    async def look(desk: Desk) -> "tuple[list[ReservationView], bool, str]":
+        await require_names(desk, event, sku)
+        found = desk.client.reservations(
+            state=state,
+            customer=customer,
+            event=event,
+            sku=sku,
+            external_reference=external_reference,
+            page_size=page_size_for(limit),
+        )
+        shown, more = await head(found, limit)
+        # Asked last, so that no age is below zero.
+        clock = await desk.client.count_reservations(state="held", at_most=1)
+        return shown, more, clock.as_of
+
+    shown, more, as_of = run_at_desk(where, look)
+    if as_json:
+        print_json({"as_of": as_of, "more": more, "reservations": shown})
+        return
+    if not shown:
+        print_line("No reservation is like that.")
+        return
+    print_reservations(shown, as_of)
+    left_out = "; there are more (--limit)" if more else ""
+    print_line(f"{len(shown):,} reservation{'' if len(shown) == 1 else 's'}{left_out}, as of {as_of}.")
 
 
 @app.command("show", epilog=examples("reservations show K7QX2-9PMD8", "reservations show k7qx29pmd8 --json"))

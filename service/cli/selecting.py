@@ -1,7 +1,8 @@
 """Which holds a command is about: options, and what they find by the service's own clock."""
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import msgspec
 import typer
@@ -13,6 +14,8 @@ from service.cli.failures import CommandFailed
 if TYPE_CHECKING:
     from service.client.calls import Listing
     from service.reservations.views import ReservationPage, ReservationView
+
+T = TypeVar("T")
 
 PANEL: Final = "Which holds"
 COUNTED_MOST: Final = 1_000_000
@@ -96,25 +99,39 @@ class Found(msgspec.Struct, frozen=True):
     def how_many(self) -> str:
         return f"{self.count:,}{'' if self.exact else ' or more'} hold{'' if self.count == 1 else 's'}"
 
-    def listing(
-        self, order: Literal["oldest", "expires"], page_size: int
-    ) -> "Listing[ReservationPage, ReservationView]":
+    def listing(self, page_size: int) -> "Listing[ReservationPage, ReservationView]":
+        """They in the order in which they end."""
         from service.client import calls
 
-        return calls.reservations(**self.filters, order=order, page_size=page_size)
+        return calls.reservations(**self.filters, order="expires", page_size=page_size)
 
 
-async def _require_names(desk: Desk, wanted: Wanted) -> None:
+async def require_names(desk: Desk, event: str | None, sku: str | None) -> None:
     """A typing error must not look like "nothing to do". Raises Problem, CommandFailed."""
-    if wanted.event is not None:
-        await desk.client.event(wanted.event)
-    if wanted.sku is not None and not [item async for item in desk.client.stock_items(sku=wanted.sku)]:
-        raise CommandFailed(f"there is no stock item {wanted.sku!r}.")
+    if event is not None:
+        await desk.client.event(event)
+    if sku is not None and not [item async for item in desk.client.stock_items(sku=sku)]:
+        raise CommandFailed(f"there is no stock item {sku!r}.")
+
+
+def page_size_for(limit: int) -> int:
+    """Of a list of which `head` takes so many: one more is looked at, and a page has 500 at most."""
+    return min(limit + 1, 500)
+
+
+async def head(items: AsyncIterator[T], limit: int) -> tuple[list[T], bool]:
+    """The first of them, and whether there are more."""
+    found: list[T] = []
+    async for item in items:
+        if len(found) == limit:
+            return found, True
+        found.append(item)
+    return found, False
 
 
 async def find(desk: Desk, wanted: Wanted, expires_in_s: int | None = None) -> Found:
     """Count what is wanted, by the service's clock."""
-    await _require_names(desk, wanted)
+    await require_names(desk, wanted.event, wanted.sku)
     clock = await desk.client.count_reservations(state="held", at_most=1)
     filters = wanted.filters(clock.as_of, expires_in_s)
     counted = await desk.client.count_reservations(**filters, at_most=COUNTED_MOST)

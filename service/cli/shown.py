@@ -74,6 +74,24 @@ def print_holds(holds: "Sequence[ReservationView]", as_of: str) -> None:
     )
 
 
+def print_reservations(reservations: "Sequence[ReservationView]", as_of: str) -> None:
+    """A table, a row each, in whatever state; ages as of an instant of the service's clock."""
+    print_table(
+        ["reference", "state", "age", "customer", "your reference", "what"],
+        [
+            [
+                each.reference,
+                each.state,
+                show_duration(seconds_between(each.created_at, as_of)),
+                each.customer or "",
+                each.external_reference or "",
+                what(each),
+            ]
+            for each in reservations
+        ],
+    )
+
+
 def totals(reservation: "ReservationView") -> str:
     """The sums, one a currency."""
     return ", ".join(money(total.amount, total.currency) for total in reservation.totals)

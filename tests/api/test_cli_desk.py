@@ -82,6 +82,44 @@ def test_reservation_is_confirmed_and_cancelled_and_repeating_changes_nothing(
     assert history(shop, reference)[-1]["reason"] == "fell ill"
 
 
+def test_reservations_are_listed_in_any_state_newest_first_and_narrowed(shop: Account, operator: Operator) -> None:
+    first = held(shop, [{"sku": "NW-001", "quantity": 1}], customer="c-1")["reference"]
+    second = held(shop, [{"event": "final", "seats": ["101-A-1"]}], customer="c-2", external_reference="order-2")
+    third = held(shop, [{"sku": "NW-001", "quantity": 2}], customer="c-1")["reference"]
+    done(shop, first, "release")
+    done(shop, second["reference"], "confirm")
+    for options, expected, more in (
+        (("--limit", "2"), [third, second["reference"]], True),
+        (("--customer", "c-1", "--limit", "2"), [third, first], False),
+        (("--sku", "NW-001", "--state", "released"), [first], False),
+        (("--event", "final", "--external-reference", "order-2"), [second["reference"]], False),
+    ):
+        listed = operator.shown("reservations", "list", *options)
+        assert ([each["reference"] for each in listed["reservations"]], listed["more"]) == (expected, more), options
+        # What is over has no time that runs.
+        assert third in expected or listed["reservations"] == [read(shop, reference) for reference in expected]
+    text = operator.told("reservations", "list", "--limit", "2")
+    assert text.splitlines()[3].split()[:2] == [third, "held"]
+    assert "final 101-A-1" in text
+    assert "2 reservations; there are more (--limit), as of " in text
+    assert operator.told("reservations", "list", "--customer", "nobody") == "No reservation is like that.\n"
+
+
+def test_events_and_stock_items_are_listed(shop: Account, operator: Operator) -> None:
+    put_event(shop, "semi")
+    listed = operator.shown("inventory", "list")
+    assert [event["event"] for event in listed["events"]] == ["final", "semi"]
+    assert [item["sku"] for item in listed["stock"]] == ["NW-001"]
+    assert (listed["more_events"], listed["more_stock"]) == (False, False)
+    listed = operator.shown("inventory", "list", "--limit", "1")
+    assert ([event["event"] for event in listed["events"]], listed["more_events"]) == (["final"], True)
+    text = operator.told("inventory", "list", "--limit", "1")
+    assert "final" in text
+    assert "NW-001" in text
+    assert "semi" not in text
+    assert text.endswith("There are more (--limit).\n")
+
+
 def test_inventory_is_counted_and_drawn(shop: Account, operator: Operator) -> None:
     confirmed = held(shop, [{"event": "final", "seats": ["101-A-10"]}])["reference"]
     done(shop, confirmed, "confirm")
@@ -112,6 +150,12 @@ def test_inventory_is_counted_and_drawn(shop: Account, operator: Operator) -> No
         (("reservations", "show", "K7QX2-9PMD8"), 1, "There is no reservation K7QX2-9PMD8"),
         (("reservations", "show", "K7QX2"), 2, "a reference has 10 symbols"),
         (("reservations", "cancel", "K7QX2-9PMD8", "--line", "0"), 2, "--line"),
+        (("reservations", "list", "--state", "sold"), 2, "'sold' is not one of"),
+        (("reservations", "list", "--event", "nothing"), 1, "There is no event nothing"),
+        (("reservations", "list", "--sku", "nothing"), 1, "there is no stock item 'nothing'"),
+        (("reservations", "list", "--limit", "0"), 2, "--limit"),
+        (("reservations", "list", "--customer", ""), 2, "customer"),
+        (("inventory", "list", "--limit", "many"), 2, "--limit"),
         (("reservations", "cancel", "K7QX2-9PMD8", "--refund", "all"), 2, "--refund"),
         (("inventory", "show", "nothing"), 1, "no event and no stock item 'nothing'"),
         (("inventory", "show", "a/b"), 2, "event must be a name"),
@@ -140,6 +184,8 @@ def test_an_api_answers_as_the_database_does(shop: Account, operator: Operator, 
         ("reservations", "show", reference),
         ("inventory", "show", "final"),
         ("inventory", "map", "final", "101"),
+        ("inventory", "list"),
+        ("reservations", "list"),
         ("idempotency", "show", key),
         ("hot",),
         ("holds", "list"),

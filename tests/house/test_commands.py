@@ -19,8 +19,8 @@ ONLY_RUN = {"demo", "demo mobile", "serve", "worker"}
 """They act for as long as they run, and on what is their own."""
 
 ONLY_LOOK = {
-    "accounts list", "db check", "db current", "doctor", "holds list", "hot", "idempotency show", "inventory map",
-    "inventory show", "keys list", "reservations show", "top",
+    "accounts list", "db check", "db current", "doctor", "holds list", "hot", "idempotency show", "inventory list",
+    "inventory map", "inventory show", "keys list", "reservations list", "reservations show", "top",
 }  # fmt: skip
 
 
