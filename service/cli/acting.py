@@ -4,6 +4,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from service.cli.changing import DRY
 from service.cli.desk import Desk, Where, run_at_desk
 from service.cli.failures import CommandFailed
 from service.cli.output import print_json, print_line
@@ -32,6 +33,6 @@ def act(
     if as_json:
         print_json({"dry_run": dry_run, "changed": before.version != after.version, "reservation": after})
     elif dry_run:
-        print_line(f"{before.reference} is {before.state}: would {action} it (dry run: nothing was done).")
+        print_line(f"{before.reference} is {before.state}: would {action} it{DRY}.")
     else:
         print_line(told(before, after))

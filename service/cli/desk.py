@@ -70,6 +70,10 @@ class Desk(msgspec.Struct, frozen=True):
     place: str
     actor: str
 
+    async def now(self) -> str:
+        """The service's time: ages and spans count by it, never by this host's."""
+        return (await self.client.count_reservations(state="held", at_most=1)).as_of
+
 
 at_desk = gathered(Where, last=True)
 """Gives a command the options that say where it works."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from service.cli.changing import DRY
 from service.cli.desk import Desk
 from service.cli.durations import show_duration
 from service.cli.shown import seconds_between
@@ -42,7 +43,7 @@ class Extension(msgspec.Struct, frozen=True, kw_only=True):
             )
         if self.is_short:
             told += f". That is the longest it may; you asked for {self.asked_until}"
-        return f"{told}{' (dry run: nothing was done)' if self.dry_run and self.changed else ''}."
+        return f"{told}{DRY if self.dry_run and self.changed else ''}."
 
 
 async def extend_hold(desk: Desk, reference: str, seconds: int, reason: str | None, *, dry_run: bool) -> Extension:
@@ -50,7 +51,7 @@ async def extend_hold(desk: Desk, reference: str, seconds: int, reason: str | No
     from service.clock import from_rfc3339, to_rfc3339
 
     before = await desk.client.reservation(reference)
-    as_of = (await desk.client.count_reservations(state="held", at_most=1)).as_of
+    as_of = await desk.now()
     asked = from_rfc3339(as_of) + seconds * 1000
     if dry_run:
         ends = await _would_end(desk, before, asked)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 import typer
 
-from service.cli.changing import DryRunOption, Manner, ReasonOption, ask, checked_reason, progress
+from service.cli.changing import DRY, DryRunOption, Manner, ReasonOption, ask, checked_reason, progress
 from service.cli.desk import Desk, Where, at_desk, run_at_desk
 from service.cli.durations import parse_duration
 from service.cli.failures import CommandFailed, ExitCode
 from service.cli.options import gathered
 from service.cli.output import JsonOption, examples, print_json, print_line
 from service.cli.releasing import BATCH_MAX, REST, Tally, release_batch, release_pages
-from service.cli.selecting import Found, Wanted, count_stale, find, head, page_size_for
+from service.cli.selecting import Found, Wanted, count_stale, find, head
 from service.cli.shown import print_holds
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ async def _list(
     desk: Desk, wanted: Wanted, expires_in_s: int | None, limit: int
 ) -> "tuple[Found, list[ReservationView]]":
     found = await find(desk, wanted, expires_in_s)
-    holds = desk.client.reservations(**found.filters, order="oldest", page_size=page_size_for(limit))
-    shown, _ = await head(holds, limit)
+    shown, _ = await head(desk.client.reservations, limit, **found.filters, order="oldest")
     return found, shown
 
 
@@ -122,7 +121,8 @@ def release(
         released.exact = found.exact or released.matched == limit
         told = f"{_counted(found, await count_stale(desk, found), released.matched)} of {desk.place}"
         if manner.dry_run:
-            released.first = await _first(desk, found, released.matched)
+            first = min(NAMED, released.matched)
+            released.first, _ = await head(desk.client.reservations, first, **found.filters, order="expires")
             released.as_of = found.as_of
             released.told = told
             return
@@ -170,14 +170,6 @@ class Released(msgspec.Struct):
     as_of: str = ""
 
 
-async def _first(desk: Desk, found: Found, matched: int) -> "list[ReservationView]":
-    if not matched:
-        return []
-    async for page in desk.client.pages(found.listing(min(NAMED, matched))):
-        return page.reservations
-    return []
-
-
 def _tell(released: Released, *, as_json: bool) -> None:
     tally = released.tally
     if as_json:
@@ -200,7 +192,7 @@ def _tell(released: Released, *, as_json: bool) -> None:
         more = (
             f", the first {NAMED} of them above (`holdfast holds list` shows all)" if released.matched > NAMED else ""
         )
-        print_line(f"Would release {released.told}{more} (dry run: nothing was done).")
+        print_line(f"Would release {released.told}{more}{DRY}.")
     else:
         print_line(tally.words(released.told))
 
@@ -231,7 +223,7 @@ def _release_named(where: Where, references: list[str], manner: Manner, *, as_js
     else:
         for reference, state, done in told:
             left = "was released before" if state == "released" else f"is {state} and was left alone"
-            done_words = "would be released (dry run: nothing was done)" if manner.dry_run else "is released"
+            done_words = f"would be released{DRY}" if manner.dry_run else "is released"
             print_line(f"{reference} {done_words if done else left}.")
     if any(not done and state != "released" for _, state, done in told):
         raise typer.Exit(ExitCode.REFUSED)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.changing import DryRunOption, YesOption, ask, progress
+from service.cli.changing import DRY, DryRunOption, YesOption, ask, progress
 from service.cli.desk import Where, at_desk, run_at_desk
 from service.cli.failures import CommandFailed
 from service.cli.output import JsonOption, examples, print_json, print_line, print_table
@@ -73,7 +73,7 @@ def purge(
     if as_json:
         print_json({"due": due, "purged": purged, "dry_run": dry_run})
     elif dry_run:
-        print_line(f"{due:,} records are past their time (dry run: nothing was done).")
+        print_line(f"{due:,} records are past their time{DRY}.")
     elif not due and not purged:
         print_line("No record is past its time.")
     else:

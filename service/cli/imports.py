@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.changing import DryRunOption, progress
+from service.cli.changing import DRY, DryRunOption, progress
 from service.cli.failures import CommandFailed
 from service.cli.output import JsonOption, examples, print_json, print_line
 from service.cli.running import require_account, run_on_store
@@ -139,5 +139,5 @@ def _tell(counts: "ImportCounts", what: str, where: str, *, dry_run: bool, as_js
     event = "" if counts.event is None else f"Event {where}{would} {counts.event}. "
     print_line(
         f"{event}{counts.created} {what}{would} created, {counts.updated} updated, {counts.unchanged} unchanged"
-        f"{' (dry run: nothing was done)' if dry_run else ''}."
+        f"{DRY if dry_run else ''}."
     )

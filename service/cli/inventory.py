@@ -9,7 +9,7 @@ from service.cli.desk import Desk, Where, at_desk, run_at_desk
 from service.cli.durations import show_duration
 from service.cli.failures import CommandFailed
 from service.cli.output import JsonOption, examples, print_json, print_line, print_table
-from service.cli.selecting import head, page_size_for
+from service.cli.selecting import head
 
 if TYPE_CHECKING:
     from service.inventory.wire import Availability, EventView, SeatView, StockView
@@ -29,10 +29,7 @@ def list_inventory(
     """List the account's events and stock items, by name."""
 
     async def look(desk: Desk) -> "tuple[list[EventView], bool, list[StockView], bool]":
-        page_size = page_size_for(limit)
-        events, more_events = await head(desk.client.events(page_size=page_size), limit)
-        items, more_items = await head(desk.client.stock_items(page_size=page_size), limit)
-        return events, more_events, items, more_items
+        return *await head(desk.client.events, limit), *await head(desk.client.stock_items, limit)
 
     events, more_events, items, more_items = run_at_desk(where, look)
     if as_json:

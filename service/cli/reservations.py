@@ -10,7 +10,7 @@ from service.cli.acting import act
 from service.cli.changing import DryRunOption, ReasonOption, checked_reason
 from service.cli.desk import Desk, Where, at_desk, run_at_desk
 from service.cli.output import JsonOption, examples, print_json, print_line
-from service.cli.selecting import head, page_size_for, require_names
+from service.cli.selecting import head, require_names
 from service.cli.shown import print_reservations
 from service.reservations.states import State
 
@@ -55,18 +55,17 @@ def list_reservations(
 
     async def look(desk: Desk) -> "tuple[list[ReservationView], bool, str]":
         await require_names(desk, event, sku)
-        found = desk.client.reservations(
+        shown, more = await head(
+            desk.client.reservations,
+            limit,
             state=state,
             customer=customer,
             event=event,
             sku=sku,
             external_reference=external_reference,
-            page_size=page_size_for(limit),
         )
-        shown, more = await head(found, limit)
         # Asked last, so that no age is below zero.
-        clock = await desk.client.count_reservations(state="held", at_most=1)
-        return shown, more, clock.as_of
+        return shown, more, await desk.now()
 
     shown, more, as_of = run_at_desk(where, look)
     if as_json:

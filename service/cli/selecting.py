@@ -1,7 +1,7 @@
-"""Which holds a command is about: options, and what they find by the service's own clock."""
+"""Which holds a command is about: options, and what they find by the service's own clock. The first of any list."""
 # ruff: noqa: PLC0415 - what is heavy is imported where it is used
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 PANEL: Final = "Which holds"
 COUNTED_MOST: Final = 1_000_000
+PAGE_MOST: Final = 500
 
 StaleOption = Annotated[
     bool,
@@ -114,15 +115,10 @@ async def require_names(desk: Desk, event: str | None, sku: str | None) -> None:
         raise CommandFailed(f"there is no stock item {sku!r}.")
 
 
-def page_size_for(limit: int) -> int:
-    """Of a list of which `head` takes so many: one more is looked at, and a page has 500 at most."""
-    return min(limit + 1, 500)
-
-
-async def head(items: AsyncIterator[T], limit: int) -> tuple[list[T], bool]:
-    """The first of them, and whether there are more."""
+async def head(listing: Callable[..., AsyncIterator[T]], limit: int, **filters: Any) -> tuple[list[T], bool]:  # noqa: ANN401
+    """The first of what a listing of the client has, and whether there are more."""
     found: list[T] = []
-    async for item in items:
+    async for item in listing(**filters, page_size=min(limit + 1, PAGE_MOST)):
         if len(found) == limit:
             return found, True
         found.append(item)
@@ -132,8 +128,7 @@ async def head(items: AsyncIterator[T], limit: int) -> tuple[list[T], bool]:
 async def find(desk: Desk, wanted: Wanted, expires_in_s: int | None = None) -> Found:
     """Count what is wanted, by the service's clock."""
     await require_names(desk, wanted.event, wanted.sku)
-    clock = await desk.client.count_reservations(state="held", at_most=1)
-    filters = wanted.filters(clock.as_of, expires_in_s)
+    filters = wanted.filters(await desk.now(), expires_in_s)
     counted = await desk.client.count_reservations(**filters, at_most=COUNTED_MOST)
     return Found(counted.count, counted.exact, counted.as_of, filters)
 

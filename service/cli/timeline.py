@@ -18,8 +18,7 @@ async def look_at(desk: Desk, reference: str) -> "tuple[ReservationView, list[Ti
     from service.client import operators
 
     pages = [page async for page in desk.client.pages(operators.timeline(reference, page_size=500))]
-    clock = await desk.client.count_reservations(state="held", at_most=1)
-    return pages[-1].reservation, [entry for page in pages for entry in page.entries], clock.as_of
+    return pages[-1].reservation, [entry for page in pages for entry in page.entries], await desk.now()
 
 
 def tell(reservation: "ReservationView", entries: "list[TimelineEntry]", as_of: str) -> None:

@@ -1,8 +1,8 @@
 """Tells the database which rows this process fights for, so that operators see those of all processes in one place.
 
 Nothing decides by it, and it must never delay or fail a batch: a report is a small transaction of its own, at most one
-every two seconds, in a turn of the plain use cases, and one that fails is left out. Of a process that dies, what it
-told last stops being shown soon (SHOWN_MS), and is purged.
+every two seconds, and one that fails is left out. Of a process that dies, what it told last stops being shown soon
+(SHOWN_MS), and is purged.
 """
 
 import asyncio
